@@ -1,0 +1,103 @@
+// Client side of the resource API (spec section 3), whatever HTTP library is behind it.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/cimi/search.hpp"
+#include "common/runtime/asio.hpp"
+
+namespace jobengine::cimi {
+
+enum class ReplyKind {
+  Ok,
+  NotFound,            // the resource does not exist
+  Conflict,            // refused in its present state (a final job, a duplicate)
+  PreconditionFailed,  // somebody changed it since the ETag was read
+  Refused,             // not allowed, or the login is not accepted (also after logging in anew)
+  Invalid,             // the server does not accept what was sent; repeating is useless
+  Unavailable,  // the server answered that it cannot now (5xx, 429), or not in its protocol: repeat
+                // later
+  Unreachable,  // no answer: a write may or may not have been applied
+};
+
+struct Reply {
+  ReplyKind kind = ReplyKind::Unreachable;
+  int status = 0;           // HTTP status, 0 without an answer; for messages only
+  nlohmann::json document;  // body of the answer; null when there was none
+  std::string etag;         // as sent by the server, quotes included; "" when it sent none
+  std::string location;     // id of what was created
+  std::string message;      // for people: what was asked, and what went wrong
+
+  bool ok() const { return kind == ReplyKind::Ok; }
+};
+
+// Who a request is made as, instead of the client's own login: the value of the nuvla-authn-info
+// header.
+using AuthnInfo = std::string;
+
+struct Request {
+  std::string method;  // GET, PUT, POST, DELETE, PATCH
+  std::string path;    // below /api/: "job/1234", "job?filter=…"
+  std::string body;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::optional<AuthnInfo> as;
+  // Covers everything, a new login included. Default: the client's.
+  std::optional<runtime::TimePoint> deadline;
+};
+
+struct EditOptions {
+  std::string if_match;  // an ETag: refused with PreconditionFailed when it is not current
+  std::vector<std::string> remove;  // attributes deleted before the merge ("select")
+};
+
+// Lives on the loop. Any number of requests may be outstanding. No function throws for what the
+// network or the server does: it is in the reply. Reads are repeated when the connection was stale;
+// writes only when not a byte was sent.
+class Client {
+ public:
+  virtual ~Client() = default;
+
+  virtual awaitable<Reply> request(Request request) = 0;
+
+  // The comfort below is made of request().
+  awaitable<Reply> get(std::string id);
+  // document: the add response; location: the new id.
+  awaitable<Reply> add(std::string collection, nlohmann::json document);
+  // document: the whole new resource.
+  awaitable<Reply> edit(std::string id, nlohmann::json changes, EditOptions options = {});
+  awaitable<Reply> remove(std::string id);
+  // document: {count, resources: […], …}.
+  awaitable<Reply> search(std::string collection, Search search);
+  awaitable<Reply> operation(std::string id, std::string operation, nlohmann::json body = nullptr);
+  awaitable<Reply> bulk_delete(std::string collection, std::string filter);
+};
+
+struct ClientOptions {
+  std::string url = "https://nuvla.io";  // scheme://host[:port], without /api
+  bool insecure = false;                 // no TLS verification
+  // At most one of the three ways; none: anonymous.
+  std::string user;
+  std::string password;
+  std::string api_key;
+  std::string api_secret;
+  AuthnInfo authn_header;
+  std::string cookies_base64;                // JOB_COOKIES: LWP cookie file, spec 5.1
+  std::chrono::milliseconds timeout{30000};  // of one request in all
+};
+
+// Validates `options` (throws Failure naming the bad one), connects to nothing. The client must be
+// destroyed before the loop.
+std::unique_ptr<Client> make_http_client(asio::io_context& loop, ClientOptions options);
+
+// Logs in now if the options ask for a login. Returns the reply of the login (Ok when none is
+// needed), so that a program can refuse to start with wrong credentials. Later requests log in by
+// themselves, and anew when a session ran out.
+awaitable<Reply> log_in(Client& client);
+
+}  // namespace jobengine::cimi

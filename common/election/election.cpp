@@ -1,0 +1,1 @@
+// The implementation of the header beside it follows in a commit of its own.

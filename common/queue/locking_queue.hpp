@@ -1,0 +1,116 @@
+// kazoo's LockingQueue, wire-compatible, with versions as fencing tokens. The bytes: README.md
+// beside this file.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/queue/entry_name.hpp"
+#include "common/queue/taken_entry.hpp"
+#include "common/runtime/event.hpp"
+#include "common/zookeeper/session.hpp"
+
+namespace jobengine::queue {
+
+struct QueueOptions {
+  std::string root = "/job";
+  // Data of our taken nodes: 32 lower-case hex digits, one per process. Empty: random.
+  std::string taker_id;
+  // How many entries of the most urgent priority a take chooses among at random.
+  std::size_t head_window = 64;
+  // A refresh of the view that took t is followed by none for this many times t.
+  double refresh_spacing = 20.0;
+};
+
+// What put() knows afterwards.
+enum class PutOutcome {
+  Done,
+  // The connection was lost and looking did not find the entry: it was consumed already, or never
+  // made. The caller must not repeat; the queue keeper repairs from the store.
+  Unknown,
+};
+struct PutReply {
+  PutOutcome outcome = PutOutcome::Done;
+  std::string path;  // full znode path, "/job/entries/entry-050-0000000012"; empty when Unknown
+};
+
+enum class FinishOutcome {
+  Done,
+  // The lock was not ours any more (session over, entry gone or taken again): nothing was changed.
+  NotOurs,
+};
+
+struct PutRequest {
+  std::string job_id;
+  int priority = lowest_urgency;
+};
+
+struct ListedEntry {
+  EntryName name;
+  bool taken = false;
+};
+
+struct Holder {
+  EntryName name;
+  std::string taker_id;
+  std::int64_t session_id = 0;
+  std::int64_t since_ms = 0;  // wall clock of the server
+};
+
+struct Depth {
+  std::size_t entries = 0;
+  std::size_t taken = 0;
+};
+
+// Lives on the loop. Any number of calls may be outstanding together. The session must outlive it.
+class LockingQueue {
+ public:
+  LockingQueue(zookeeper::Session& session, QueueOptions options = {});
+  ~LockingQueue();
+  LockingQueue(const LockingQueue&) = delete;
+  LockingQueue& operator=(const LockingQueue&) = delete;
+
+  const std::string& taker_id() const;
+
+  // ---- producers. Create the queue's folders when they are missing. While ZooKeeper is away they
+  // wait: bound them with runtime::until(); a put given up so may still happen.
+  awaitable<PutReply> put(std::string job_id, int priority);
+  // In multis of bounded size; replies in the order of the requests.
+  awaitable<std::vector<PutReply>> put_all(std::vector<PutRequest> requests);
+
+  // ---- takers
+  // Waits for an entry and locks it; nothing only when `stop` is raised. Survives session loss.
+  awaitable<std::optional<TakenEntry>> take(runtime::Event& stop);
+
+  // Deletes entry and lock in one multi, guarded by the version the take left and by its epoch.
+  // Retries over connection loss, by looking first. NotOurs is an expected outcome after a lost
+  // lease.
+  awaitable<FinishOutcome> consume(TakenEntry entry);
+  // Gives the lock back; the entry keeps its place. This process does not take it again before
+  // `not_before` (a local back-off, so that what cannot run here neither spins nor blocks what is
+  // behind it).
+  awaitable<FinishOutcome> release(TakenEntry entry, runtime::TimePoint not_before = {});
+
+  // Whether the lock is certainly still ours: same epoch and lease valid.
+  bool holds(const TakenEntry& entry) const;
+
+  // ---- observers (queue keeper, jobctl, metrics)
+  awaitable<Depth> depth();
+  // In the order of service.
+  awaitable<std::vector<ListedEntry>> list();
+  awaitable<std::vector<Holder>> holders();
+  // The entry's bytes; nothing when it is gone.
+  awaitable<std::optional<std::string>> data_of(EntryName name);
+  // Removes an entry nobody has taken (dead entries); false when it is taken or gone.
+  awaitable<bool> remove_untaken(EntryName name);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace jobengine::queue

@@ -1,0 +1,40 @@
+// An entry under our lock: a thing that must be finished.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/queue/entry_name.hpp"
+#include "common/zookeeper/znode.hpp"
+
+namespace jobengine::queue {
+
+// Move-only; handed back to exactly one LockingQueue::consume() or release(). Dropping it does
+// nothing: the lock then stays until the session ends.
+class [[nodiscard]] TakenEntry {
+ public:
+  TakenEntry(EntryName name, std::string data, std::int32_t attempt, zookeeper::Epoch epoch)
+      : name_(name), data_(std::move(data)), attempt_(attempt), epoch_(epoch) {}
+  TakenEntry(TakenEntry&&) = default;
+  TakenEntry& operator=(TakenEntry&&) = default;
+  TakenEntry(const TakenEntry&) = delete;
+  TakenEntry& operator=(const TakenEntry&) = delete;
+  ~TakenEntry() = default;
+
+  const EntryName& name() const { return name_; }
+  // The entry's bytes: a job id, "job/<uuid>", unless somebody put garbage there.
+  const std::string& data() const { return data_; }
+  // The entry's znode version as the take left it: 1 for the first taker. (A Python peer's take
+  // does not count.)
+  std::int32_t attempt() const { return attempt_; }
+  // The lock lives and dies with this session.
+  zookeeper::Epoch epoch() const { return epoch_; }
+
+ private:
+  EntryName name_;
+  std::string data_;
+  std::int32_t attempt_;
+  zookeeper::Epoch epoch_;
+};
+
+}  // namespace jobengine::queue

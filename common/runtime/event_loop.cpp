@@ -1,0 +1,23 @@
+#include "common/runtime/event_loop.hpp"
+
+#include <exception>
+
+namespace jobengine::runtime {
+
+EventLoop::EventLoop() : context_(1) {}
+EventLoop::~EventLoop() = default;
+
+void EventLoop::run(awaitable<void> program) {
+  std::exception_ptr failure;
+  auto ended = [this, &failure](std::exception_ptr thrown) {
+    failure = std::move(thrown);
+    context_.stop();
+  };
+  asio::co_spawn(context_, std::move(program), ended);
+  auto work = asio::make_work_guard(context_);
+  context_.run();
+  context_.restart();
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace jobengine::runtime
