@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,11 +38,14 @@ struct OptionDeclaration {
   std::string default_text;  // as it would be written; "" : none
   std::string help;
   std::string placeholder;  // "URL"
-  bool secret = false;  // value never shown, not even in errors; also readable from --<name>-file
-  char letter = 0;      // -l
+  // Value never shown, not even in errors. Also readable from a file (one trailing line end is
+  // dropped): --<name>-file, the YAML key <name>-file, the environment variable with _FILE behind.
+  bool secret = false;
+  char letter = 0;                          // -l
   std::string environment;                  // another name than the derived one; "-": none
   std::optional<std::int64_t> least, most;  // Integer
-  std::vector<std::string> one_of;          // Text: the only values accepted
+  // Text: the only values accepted, in any case; the value is then in the spelling given here.
+  std::vector<std::string> one_of;
 };
 
 struct ProgramDeclaration {
@@ -82,9 +86,10 @@ struct HelpOrVersion {
 };
 
 // Reads everything. Adds --help, --version and --config FILE (also JOB_CONFIG) to the declaration.
-// Throws UsageError that names where the bad value stands (option, variable, or file:line), the
-// value and what was expected; an unknown option or key comes with the nearest known one.
-// `environment`: as in main's third argument.
+// An option given twice: the last one counts, lists add up. An empty environment variable is as
+// good as none. Throws UsageError that names where the bad value stands (option, variable, or
+// file:line), the value and what was expected; an unknown option or key comes with the nearest
+// known one. `environment`: as in main's third argument.
 struct LoadResult {
   std::optional<HelpOrVersion> answer;
   std::optional<Settings> settings;  // set unless `answer` is

@@ -1,6 +1,7 @@
 // YAML with positions: every complaint can name file and line. yaml-cpp stays behind it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <stdexcept>

@@ -21,7 +21,7 @@ class Statsd {
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;  // shared with the resolver's handler
 };
 
 }  // namespace jobengine::telemetry

@@ -1,0 +1,48 @@
+#include <charconv>
+
+#include "common/configuration/options.hpp"
+
+namespace jobengine::configuration {
+
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
+  constexpr std::int64_t second = 1000;
+  constexpr std::int64_t longest = 1000LL * 365 * 24 * 3600 * second;  // a thousand years
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || number < 0) return std::nullopt;
+  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  std::int64_t factor = 0;
+  if (unit == "ms") factor = 1;
+  if (unit == "s" || unit.empty()) factor = second;
+  if (unit == "m") factor = 60 * second;
+  if (unit == "h") factor = 3600 * second;
+  if (unit == "d") factor = 24 * 3600 * second;
+  if (factor == 0 || number > longest / factor) return std::nullopt;
+  return std::chrono::milliseconds(number * factor);
+}
+
+HostAndPort parse_host_and_port(std::string_view text, std::string_view what) {
+  const auto refuse = [&](const std::string& complaint) {
+    throw UsageError(std::string(what) + ": \"" + std::string(text) + "\" " + complaint +
+                     "; expected HOST:PORT, like 127.0.0.1:8200 or [::1]:8200");
+  };
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) refuse("has no port");
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    refuse("has an IPv6 address without brackets");
+  }
+  if (host.empty()) refuse("has no host");
+  if (host.find_first_of(" \t/[]") != std::string_view::npos) refuse("has no valid host");
+  std::uint16_t number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (port.empty() || error != std::errc() || end != port.data() + port.size()) {
+    refuse("has no valid port (0 to 65535)");
+  }
+  return HostAndPort{std::string(host), number};
+}
+
+}  // namespace jobengine::configuration
