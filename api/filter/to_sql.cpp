@@ -1,0 +1,228 @@
+#include "api/filter/to_sql.hpp"
+
+#include <functional>
+
+namespace jobengine::api::filter {
+namespace {
+
+// Tests a value given the SQL of its JSON type and of the value itself.
+using Predicate = std::function<std::string(const std::string& type, const std::string& value)>;
+
+class SqlWriter {
+ public:
+  SqlWriter(const SqlMapping& mapping, Millis now, std::vector<SqlValue>& values)
+      : mapping_(mapping), now_(now), values_(values) {}
+
+  std::string node(const Node& node) {
+    if (node.kind == Node::Kind::Comparison) return comparison(node.comparison);
+    const std::string joint = node.kind == Node::Kind::And ? " AND " : " OR ";
+    return joined(node.parts, 0, node.parts.size(), joint);
+  }
+
+ private:
+  // A balanced tree: SQLite refuses expressions deeper than 1000, and a chain of 4000 is as deep.
+  std::string joined(const std::vector<Node>& parts, std::size_t begin, std::size_t end,
+                     const std::string& joint) {
+    if (end - begin == 1) return node(parts[begin]);
+    const auto middle = begin + (end - begin) / 2;
+    const auto left = joined(parts, begin, middle, joint);
+    const auto right = joined(parts, middle, end, joint);
+    return "(" + left + joint + right + ")";
+  }
+
+  std::string comparison(const Comparison& comparison) {
+    const auto condition = resolve(comparison, mapping_.types, now_);
+    const auto column = mapping_.columns.find(joined_path(comparison.path));
+    std::string positive;
+    if (condition.kind == Condition::Kind::FullText) {
+      positive = full_text(condition, comparison.path);
+    } else if (column != mapping_.columns.end()) {
+      positive = on_column(condition, column->second);
+    } else {
+      positive = on_document(condition, comparison.path);
+    }
+    return condition.negated ? "(" + positive + " IS NOT TRUE)" : positive;
+  }
+
+  std::string full_text(const Condition& condition, const std::vector<std::string>& path) {
+    return "je_full_text(" + mapping_.document + ", " + bind(joined_path(path)) + ", " +
+           bind(condition.literals.front().text) + ")";
+  }
+
+  std::string on_column(const Condition& condition, const Column& column) {
+    const auto& name = column.name;
+    if (condition.kind == Condition::Kind::Exists) return "(" + name + " IS NOT NULL)";
+    std::string sql;
+    switch (column.kind) {
+      case Column::Kind::Date:
+        sql = condition.dates ? date_test(condition, name) : "0";
+        break;
+      case Column::Kind::Long:
+        sql = number_test(condition, name);
+        break;
+      case Column::Kind::Text:
+        sql = condition.dates ? date_test(condition, "je_millis(" + name + ")")
+                              : text_test(condition, name);
+        break;
+    }
+    return "(" + sql + ")";
+  }
+
+  std::string on_document(const Condition& condition, const std::vector<std::string>& path) {
+    if (!json_path(path)) return "0";
+    if (condition.kind == Condition::Kind::Exists) return exists(path);
+    return over_values(path, [&](const std::string& type, const std::string& value) {
+      return value_test(condition, type, value);
+    });
+  }
+
+  // The value at the path itself if it is a scalar, which is nearly always so and quick; else every
+  // element of the arrays on the way and at the end.
+  std::string over_values(const std::vector<std::string>& path, const Predicate& predicate) {
+    const auto place = bind(*json_path(path));
+    const auto type = "json_type(" + mapping_.document + ", " + place + ")";
+    const auto value = "json_extract(" + mapping_.document + ", " + place + ")";
+    const auto test = predicate(type, value);
+    std::string sql =
+        "CASE WHEN " + type + " IN ('text','integer','real','true','false') THEN " + test;
+    if (path.size() == 1) sql += " WHEN " + type + " IS NOT 'array' THEN 0";
+    const auto last = "e" + std::to_string(path.size());
+    sql += " ELSE EXISTS(SELECT 1 FROM " + elements(path) + " WHERE " +
+           predicate(last + ".type", last + ".value") + ") END";
+    return "(" + sql + ")";
+  }
+
+  std::string exists(const std::vector<std::string>& path) {
+    const auto place = bind(*json_path(path));
+    const auto type = "json_type(" + mapping_.document + ", " + place + ")";
+    std::string sql = "CASE WHEN " + type +
+                      " IN ('text','integer','real','true','false') THEN 1 WHEN " + type +
+                      " IN ('object','array') THEN EXISTS(SELECT 1 FROM json_tree(" +
+                      mapping_.document + ", " + place + ") WHERE atom IS NOT NULL)";
+    if (path.size() > 1) {
+      const auto last = "e" + std::to_string(path.size());
+      sql += " ELSE EXISTS(SELECT 1 FROM " + elements(path) + " WHERE CASE WHEN " + last +
+             ".type IN ('object','array') THEN EXISTS(SELECT 1 FROM json_tree(" + last +
+             ".value) WHERE atom IS NOT NULL) ELSE " + last + ".type <> 'null' END)";
+    } else {
+      sql += " ELSE 0";
+    }
+    return "(" + sql + " END)";
+  }
+
+  // "json_each(…) e1, json_each(…) e2": one row source for each name of the path.
+  std::string elements(const std::vector<std::string>& path) {
+    std::string sql;
+    for (std::size_t level = 0; level < path.size(); ++level) {
+      const auto name = bind(*json_path({path[level]}));
+      const auto from = level == 0 ? mapping_.document : "e" + std::to_string(level) + ".value";
+      auto list = "CASE json_type(" + from + ", " + name + ") WHEN 'array' THEN " + from + " -> " +
+                  name + " ELSE json_array(" + from + " -> " + name + ") END";
+      if (level > 0) {
+        list = "CASE WHEN e" + std::to_string(level) + ".type = 'object' THEN " + list + " END";
+        sql += ", ";
+      }
+      sql += "json_each(" + list + ") e" + std::to_string(level + 1);
+    }
+    return sql;
+  }
+
+  std::string value_test(const Condition& condition, const std::string& type,
+                         const std::string& value) {
+    if (condition.dates) {
+      return "(" + type + " IN ('text','integer') AND " +
+             date_test(condition, "je_millis(" + value + ")") + ")";
+    }
+    std::string sql = "(CASE WHEN " + type + " = 'text' THEN " + text_test(condition, value) +
+                      " WHEN " + type + " IN ('integer','real') THEN " +
+                      number_test(condition, value);
+    if (condition.kind == Condition::Kind::OneOf) {
+      bool with_true = false;
+      bool with_false = false;
+      for (const auto& literal : condition.literals) {
+        with_true = with_true || literal.text == "true";
+        with_false = with_false || literal.text == "false";
+      }
+      if (with_true) sql += " WHEN " + type + " = 'true' THEN 1";
+      if (with_false) sql += " WHEN " + type + " = 'false' THEN 1";
+    }
+    return sql + " ELSE 0 END)";
+  }
+
+  std::string text_test(const Condition& condition, const std::string& value) {
+    if (condition.kind == Condition::Kind::OneOf) {
+      std::string list;
+      for (const auto& literal : condition.literals) {
+        list += (list.empty() ? "" : ",") + bind(literal.text);
+      }
+      return list.empty() ? "0" : value + " IN (" + list + ")";
+    }
+    const auto& text = condition.literals.front().text;
+    if (condition.kind != Condition::Kind::Prefix) {
+      return value + order(condition.kind) + bind(text);
+    }
+    if (text.empty()) return value + " IS NOT NULL";
+    auto after = text;  // the first text that sorts behind everything with this prefix
+    after.back() = static_cast<char>(static_cast<unsigned char>(after.back()) + 1);
+    return "(" + value + " >= " + bind(text) + " AND " + value + " < " + bind(after) + ")";
+  }
+
+  std::string number_test(const Condition& condition, const std::string& value) {
+    if (condition.kind == Condition::Kind::Prefix) return "0";
+    std::string list;
+    for (const auto& literal : condition.literals) {
+      if (!literal.number) continue;
+      const auto number = std::visit([this](auto n) { return bind(n); }, *literal.number);
+      if (condition.kind != Condition::Kind::OneOf) return value + order(condition.kind) + number;
+      list += (list.empty() ? "" : ",") + number;
+    }
+    return list.empty() ? "0" : value + " IN (" + list + ")";
+  }
+
+  std::string date_test(const Condition& condition, const std::string& value) {
+    if (condition.spans.empty()) return "0";
+    if (condition.kind != Condition::Kind::OneOf) {
+      return value + order(condition.kind) + bind(condition.bound);
+    }
+    std::string sql;
+    for (const auto& span : condition.spans) {
+      sql += (sql.empty() ? "" : " OR ") + value + " BETWEEN " + bind(span.first) + " AND " +
+             bind(span.last);
+    }
+    return "(" + sql + ")";
+  }
+
+  static std::string order(Condition::Kind kind) {
+    if (kind == Condition::Kind::Below) return " < ";
+    if (kind == Condition::Kind::AtMost) return " <= ";
+    if (kind == Condition::Kind::Above) return " > ";
+    return " >= ";
+  }
+
+  std::string bind(SqlValue value) {
+    values_.push_back(std::move(value));
+    return "?" + std::to_string(values_.size());
+  }
+
+  const SqlMapping& mapping_;
+  const Millis now_;
+  std::vector<SqlValue>& values_;
+};
+
+}  // namespace
+
+std::string to_sql(const Node& node, const SqlMapping& mapping, Millis now,
+                   std::vector<SqlValue>& values) {
+  return SqlWriter(mapping, now, values).node(node);
+}
+
+std::optional<std::string> json_path(const std::vector<std::string>& path) {
+  std::string text = "$";
+  for (const auto& name : path) {
+    if (name.empty() || name.find('"') != std::string::npos) return std::nullopt;
+    text += ".\"" + name + "\"";
+  }
+  return text;
+}
+
+}  // namespace jobengine::api::filter

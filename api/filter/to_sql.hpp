@@ -1,0 +1,44 @@
+// Filters as SQL conditions for SQLite: on plain columns where there are some, else on the document
+// with its JSON functions. Pure text; the functions je_millis and je_full_text must be registered
+// (api/store/sqlite_functions.hpp).
+#pragma once
+
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "api/filter/condition.hpp"
+#include "api/filter/filter.hpp"
+
+namespace jobengine::api::filter {
+
+using SqlValue = std::variant<std::int64_t, double, std::string>;
+
+// A column that holds the value of an attribute, or NULL when there is none.
+struct Column {
+  enum class Kind {
+    Text,
+    Long,
+    Date,  // milliseconds since 1970
+  };
+  std::string name;
+  Kind kind = Kind::Text;
+};
+
+struct SqlMapping {
+  std::string document = "document";      // the column with the JSON text
+  std::map<std::string, Column> columns;  // by joined path
+  FieldTypes types;
+};
+
+// A boolean expression; NULL counts as false. Parameters are written ?N; their values are appended
+// to `values`, N counts from 1 over all of these. Throws FilterError as resolve() does.
+std::string to_sql(const Node& node, const SqlMapping& mapping, Millis now,
+                   std::vector<SqlValue>& values);
+
+// "$.\"target-resource\".\"href\"" as SQLite's JSON functions take it; nothing for a name with a
+// double quote in it, which they cannot reach.
+std::optional<std::string> json_path(const std::vector<std::string>& path);
+
+}  // namespace jobengine::api::filter
