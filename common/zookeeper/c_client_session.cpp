@@ -1,0 +1,336 @@
+#include "common/zookeeper/c_client_session.hpp"
+
+#include <zookeeper/zookeeper.h>
+
+#include <cerrno>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "common/runtime/event.hpp"
+#include "common/runtime/failure.hpp"
+#include "common/zookeeper/c_client_log.hpp"
+
+namespace jobengine::zookeeper {
+
+namespace {
+
+ZnodeError translate(int code) {
+  switch (static_cast<ZOO_ERRORS>(code)) {
+    case ZOK:
+      return ZnodeError::Ok;
+    case ZNONODE:
+      return ZnodeError::NoNode;
+    case ZNODEEXISTS:
+      return ZnodeError::NodeExists;
+    case ZBADVERSION:
+      return ZnodeError::BadVersion;
+    case ZNOTEMPTY:
+      return ZnodeError::NotEmpty;
+    case ZNOCHILDRENFOREPHEMERALS:
+      return ZnodeError::NoChildrenForEphemerals;
+    case ZNOAUTH:
+    case ZINVALIDACL:
+    case ZAUTHFAILED:
+    case ZNOTREADONLY:
+    case ZSESSIONCLOSEDREQUIRESASLAUTH:
+      return ZnodeError::NotAllowed;
+    case ZBADARGUMENTS:
+    case ZMARSHALLINGERROR:
+      return ZnodeError::BadArguments;
+    case ZRUNTIMEINCONSISTENCY:
+      return ZnodeError::RolledBack;
+    // Throttled and moved requests were not applied; to look first is right for them as well.
+    case ZCONNECTIONLOSS:
+    case ZOPERATIONTIMEOUT:
+    case ZSESSIONMOVED:
+    case ZTHROTTLEDOP:
+      return ZnodeError::ConnectionLoss;
+    // Invalid state: the handle has seen its session expire.
+    case ZSESSIONEXPIRED:
+    case ZINVALIDSTATE:
+    case ZCLOSING:
+      return ZnodeError::SessionLost;
+    case ZSYSTEMERROR:
+    case ZDATAINCONSISTENCY:
+    case ZUNIMPLEMENTED:
+    case ZNEWCONFIGNOQUORUM:
+    case ZRECONFIGINPROGRESS:
+    case ZSSLCONNECTIONERROR:
+    case ZAPIERROR:
+    case ZINVALIDCALLBACK:
+    case ZNOTHING:
+    case ZEPHEMERALONLOCALSESSION:
+    case ZNOWATCHER:
+    case ZRECONFIGDISABLED:
+      return ZnodeError::Other;
+  }
+  return ZnodeError::Other;
+}
+
+bool made_by_server(int code) {
+  return code == ZOK || code == ZNONODE || code == ZNODEEXISTS || code == ZBADVERSION ||
+         code == ZNOTEMPTY || code == ZNOCHILDRENFOREPHEMERALS || code == ZNOAUTH;
+}
+
+Stat translate(const ::Stat& stat) {
+  Stat ours;
+  ours.created_zxid = stat.czxid;
+  ours.modified_zxid = stat.mzxid;
+  ours.created_ms = stat.ctime;
+  ours.modified_ms = stat.mtime;
+  ours.version = stat.version;
+  ours.child_version = stat.cversion;
+  ours.child_count = stat.numChildren;
+  ours.ephemeral_owner = stat.ephemeralOwner;
+  return ours;
+}
+
+int flags_of(CreateMode mode) {
+  switch (mode) {
+    case CreateMode::Persistent:
+      return 0;
+    case CreateMode::Ephemeral:
+      return ZOO_EPHEMERAL;
+    case CreateMode::PersistentSequential:
+      return ZOO_SEQUENCE;
+    case CreateMode::EphemeralSequential:
+      return ZOO_EPHEMERAL | ZOO_SEQUENCE;
+  }
+  return 0;
+}
+
+int size_of(const std::string& data) {
+  return static_cast<int>(data.size());  // well_formed() limits it
+}
+
+// What the library refers to while a request is out. Owned by the library from the moment zoo_a…
+// returned ZOK until the completion, which it calls exactly once.
+struct InFlight {
+  asio::io_context& loop;
+  std::shared_ptr<const Request> request;
+  std::function<void(Reply)> answered;
+  // Of a multi; the library writes into them.
+  std::vector<zoo_op_t> operations;
+  std::vector<zoo_op_result_t> results;
+  std::vector<std::string> created;
+  std::vector<::Stat> stats;
+
+  static InFlight& of(const void* data) { return *static_cast<InFlight*>(const_cast<void*>(data)); }
+
+  // [ZooKeeper's thread, or the loop when the library refused the request]
+  static void complete(const void* data, Reply reply) {
+    std::unique_ptr<InFlight> self(&of(data));
+    asio::post(self->loop, [answered = std::move(self->answered),
+                            reply = std::move(reply)]() mutable { answered(std::move(reply)); });
+  }
+};
+
+Reply reply_with(int code) {
+  Reply reply;
+  reply.error = translate(code);
+  reply.from_server = made_by_server(code);
+  return reply;
+}
+
+// ---- completions, on ZooKeeper's thread: what they are given is freed when they return
+
+void path_answered(int code, const char* path, const void* data) {
+  Reply reply = reply_with(code);
+  if (code == ZOK && path != nullptr) reply.text = path;
+  InFlight::complete(data, std::move(reply));
+}
+
+void data_answered(int code, const char* bytes, int size, const ::Stat* stat, const void* data) {
+  Reply reply = reply_with(code);
+  if (code == ZOK) {
+    if (bytes != nullptr && size > 0) reply.text.assign(bytes, static_cast<std::size_t>(size));
+    reply.stat = translate(*stat);
+  }
+  InFlight::complete(data, std::move(reply));
+}
+
+void stat_answered(int code, const ::Stat* stat, const void* data) {
+  Reply reply = reply_with(code);
+  if (code == ZOK) reply.stat = translate(*stat);
+  InFlight::complete(data, std::move(reply));
+}
+
+void children_answered(int code, const String_vector* names, const ::Stat* stat, const void* data) {
+  Reply reply = reply_with(code);
+  if (code == ZOK) {
+    reply.names.assign(names->data, names->data + names->count);
+    reply.stat = translate(*stat);
+  }
+  InFlight::complete(data, std::move(reply));
+}
+
+void nothing_answered(int code, const void* data) {
+  InFlight::complete(data, reply_with(code));
+}
+
+void multi_answered(int code, const void* data) {
+  Reply reply = reply_with(code);
+  const InFlight& sent = InFlight::of(data);
+  if (reply.from_server || reply.error == ZnodeError::RolledBack) {
+    reply.results.resize(sent.results.size());
+    for (std::size_t i = 0; i < sent.results.size(); ++i) {
+      MultiReply::Result& result = reply.results[i];
+      result.error = translate(sent.results[i].err);
+      if (code != ZOK) {
+        if (result.error == ZnodeError::Ok) result.error = ZnodeError::RolledBack;
+        if (result.error != ZnodeError::RolledBack) reply.error = result.error;
+        continue;
+      }
+      result.path = sent.created[i].c_str();  // the buffer is larger than the name in it
+      result.stat = translate(sent.stats[i]);
+    }
+  }
+  InFlight::complete(data, std::move(reply));
+}
+
+void prepare_multi(InFlight& sent) {
+  const auto& operations = sent.request->operations;
+  sent.operations.resize(operations.size());
+  sent.results.resize(operations.size());
+  sent.created.resize(operations.size());
+  sent.stats.resize(operations.size());
+  constexpr std::size_t sequence_digits = 11;  // with a sign
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    const Operation& operation = operations[i];
+    zoo_op_t* op = &sent.operations[i];
+    const char* path = operation.path.c_str();
+    switch (operation.kind) {
+      case Operation::Kind::Create:
+        sent.created[i].resize(operation.path.size() + sequence_digits + 1);
+        zoo_create_op_init(op, path, operation.data.data(), size_of(operation.data),
+                           &ZOO_OPEN_ACL_UNSAFE, flags_of(operation.mode), sent.created[i].data(),
+                           size_of(sent.created[i]));
+        break;
+      case Operation::Kind::Remove:
+        zoo_delete_op_init(op, path, operation.version);
+        break;
+      case Operation::Kind::Set:
+        zoo_set_op_init(op, path, operation.data.data(), size_of(operation.data), operation.version,
+                        &sent.stats[i]);
+        break;
+      case Operation::Kind::Check:
+        zoo_check_op_init(op, path, operation.version);
+        break;
+    }
+  }
+}
+
+}  // namespace
+
+struct CClientSession::State {
+  asio::io_context& loop;
+  Notices notices;
+  zhandle_t* handle = nullptr;
+  std::thread closing;
+
+  State(asio::io_context& owner, Notices told) : loop(owner), notices(std::move(told)) {}
+
+  // [ZooKeeper's thread]
+  static void session_changed(zhandle_t* handle, int type, int state, const char*, void* context) {
+    if (type != ZOO_SESSION_EVENT) return;
+    auto* self = static_cast<State*>(context);
+    Change change = Change::Disconnected;
+    if (state == ZOO_CONNECTED_STATE) change = Change::Connected;
+    if (state == ZOO_EXPIRED_SESSION_STATE || state == ZOO_AUTH_FAILED_STATE) {
+      change = Change::Expired;
+    }
+    const std::int64_t id = zoo_client_id(handle)->client_id;
+    const std::chrono::milliseconds timeout(zoo_recv_timeout(handle));
+    asio::post(self->loop,
+               [told = self->notices.changed, change, id, timeout] { told(change, id, timeout); });
+  }
+
+  // [ZooKeeper's thread] Session events come here too, any number of times; they are no answer to a
+  // watch.
+  static void node_changed(zhandle_t* handle, int type, int, const char*, void* context) {
+    if (type == ZOO_SESSION_EVENT) return;
+    const auto id = static_cast<WatchId>(reinterpret_cast<std::uintptr_t>(context));
+    auto* self = static_cast<State*>(const_cast<void*>(zoo_get_context(handle)));
+    asio::post(self->loop, [told = self->notices.watch_fired, id] { told(id); });
+  }
+
+  int start(const Request& request, InFlight* sent) const {
+    const char* path = request.path.c_str();
+    watcher_fn watcher = request.watch == no_watch ? nullptr : &State::node_changed;
+    auto* context = reinterpret_cast<void*>(static_cast<std::uintptr_t>(request.watch));
+    switch (request.kind) {
+      case Request::Kind::Create:
+        return zoo_acreate(handle, path, request.data.data(), size_of(request.data),
+                           &ZOO_OPEN_ACL_UNSAFE, flags_of(request.mode), path_answered, sent);
+      case Request::Kind::Get:
+        return zoo_awget(handle, path, watcher, context, data_answered, sent);
+      case Request::Kind::Set:
+        return zoo_aset(handle, path, request.data.data(), size_of(request.data), request.version,
+                        stat_answered, sent);
+      case Request::Kind::Exists:
+        return zoo_awexists(handle, path, watcher, context, stat_answered, sent);
+      case Request::Kind::Children:
+        return zoo_awget_children2(handle, path, watcher, context, children_answered, sent);
+      case Request::Kind::Remove:
+        return zoo_adelete(handle, path, request.version, nothing_answered, sent);
+      case Request::Kind::Multi:
+        prepare_multi(*sent);
+        return zoo_amulti(handle, static_cast<int>(sent->operations.size()),
+                          sent->operations.data(), sent->results.data(), multi_answered, sent);
+      case Request::Kind::Sync:
+        return zoo_async(handle, path, path_answered, sent);
+    }
+    return ZBADARGUMENTS;
+  }
+};
+
+CClientSession::CClientSession(asio::io_context& loop, const std::string& addresses,
+                               std::chrono::milliseconds timeout, Notices notices)
+    : state_(std::make_shared<State>(loop, std::move(notices))) {
+  zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
+  state_->handle =
+      zookeeper_init2(addresses.c_str(), &State::session_changed, static_cast<int>(timeout.count()),
+                      nullptr, state_.get(), 0, write_client_log);
+  if (state_->handle == nullptr) {
+    throw runtime::Failure("cannot start a ZooKeeper session with " + addresses + ": " +
+                           std::strerror(errno));
+  }
+}
+
+CClientSession::~CClientSession() {
+  if (state_->closing.joinable()) state_->closing.join();
+  if (state_->handle != nullptr) zookeeper_close(state_->handle);
+}
+
+void CClientSession::send(std::shared_ptr<const Request> request,
+                          std::function<void(Reply)> answered) {
+  const auto kept = request;  // the answer may be here, and `sent` gone, before start() returns
+  auto sent = std::make_unique<InFlight>(
+      InFlight{state_->loop, std::move(request), std::move(answered), {}, {}, {}, {}});
+  const int code =
+      state_->handle == nullptr ? static_cast<int>(ZCLOSING) : state_->start(*kept, sent.get());
+  InFlight* owned = sent.release();
+  // Refused: the completion is never called by the library then.
+  if (code != ZOK) InFlight::complete(owned, reply_with(code));
+}
+
+void CClientSession::set_addresses(const std::string& addresses) {
+  if (state_->handle != nullptr) zoo_set_servers(state_->handle, addresses.c_str());
+}
+
+awaitable<void> CClientSession::close() {
+  auto state = state_;
+  if (state->handle == nullptr) co_return;
+  zhandle_t* handle = std::exchange(state->handle, nullptr);
+  auto closed = std::make_shared<runtime::Event>();
+  auto work = asio::make_work_guard(state->loop);
+  state->closing = std::thread([state = state.get(), handle, closed] {
+    zookeeper_close(handle);
+    asio::post(state->loop, [closed] { closed->raise(); });
+  });
+  co_await closed->wait();
+  state->closing.join();
+}
+
+}  // namespace jobengine::zookeeper

@@ -1,0 +1,107 @@
+#include "tests/servers/session_expiry.hpp"
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <string>
+
+#include "common/runtime/failure.hpp"
+
+namespace jobengine::tests {
+
+namespace {
+
+using asio::ip::tcp;
+
+void put(std::string& frame, std::int64_t number, int bytes) {
+  for (int i = bytes - 1; i >= 0; --i) {
+    frame.push_back(static_cast<char>(static_cast<std::uint64_t>(number) >> (8 * i)));
+  }
+}
+
+// Sixteen bytes of java.util.Random seeded with the id and the server's constant.
+std::string password_of(std::int64_t session_id) {
+  constexpr std::uint64_t server_secret = 0xB3415C00;
+  constexpr std::uint64_t multiplier = 0x5DEECE66D;
+  constexpr std::uint64_t mask = (std::uint64_t{1} << 48) - 1;
+  std::uint64_t seed = (static_cast<std::uint64_t>(session_id) ^ server_secret ^ multiplier) & mask;
+  std::string password;
+  for (int word = 0; word < 4; ++word) {
+    seed = (seed * multiplier + 0xB) & mask;
+    const auto random = static_cast<std::uint32_t>(seed >> 16);
+    for (int byte = 0; byte < 4; ++byte)
+      password.push_back(static_cast<char>(random >> (8 * byte)));
+  }
+  return password;
+}
+
+std::string connect_request(std::int64_t session_id) {
+  std::string body;
+  put(body, 0, 4);      // protocol version
+  put(body, 0, 8);      // last zxid seen
+  put(body, 10000, 4);  // timeout
+  put(body, session_id, 8);
+  const std::string password = password_of(session_id);
+  put(body, static_cast<std::int64_t>(password.size()), 4);
+  body += password;
+  body.push_back(0);  // not read-only
+  return body;
+}
+
+std::string framed(const std::string& body) {
+  std::string frame;
+  put(frame, static_cast<std::int64_t>(body.size()), 4);
+  return frame + body;
+}
+
+awaitable<std::string> receive_frame(tcp::socket& socket) {
+  std::string size(4, '\0');
+  const auto head = asio::buffer(size);
+  co_await asio::async_read(socket, head, use_awaitable);
+  std::size_t length = 0;
+  for (const char byte : size) length = length << 8 | static_cast<unsigned char>(byte);
+  std::string body(length, '\0');
+  const auto rest = asio::buffer(body);
+  co_await asio::async_read(socket, rest, use_awaitable);
+  co_return body;
+}
+
+enum class Attempt { Closed, NoSuchSession, Interrupted };
+
+// The owner takes its session back as soon as it has lost it: both requests go out together.
+awaitable<Attempt> try_to_close(std::uint16_t port, std::int64_t session_id) {
+  auto loop = co_await asio::this_coro::executor;
+  tcp::socket socket(loop);
+  const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), port);
+  std::string close;
+  put(close, 1, 4);    // request id
+  put(close, -11, 4);  // close the session
+  const std::string both = framed(connect_request(session_id)) + framed(close);
+  const auto bytes = asio::buffer(both);
+  const std::string no_timeout(4, '\0');
+  try {
+    co_await socket.async_connect(endpoint, use_awaitable);
+    co_await asio::async_write(socket, bytes, use_awaitable);
+    const std::string accepted = co_await receive_frame(socket);
+    if (accepted.substr(4, 4) == no_timeout) co_return Attempt::NoSuchSession;
+    co_await receive_frame(socket);
+    co_return Attempt::Closed;
+  } catch (const boost::system::system_error&) {
+    co_return Attempt::Interrupted;
+  }
+}
+
+}  // namespace
+
+awaitable<void> expire_session(std::uint16_t port, std::int64_t session_id) {
+  constexpr int attempts = 50;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    const Attempt result = co_await try_to_close(port, session_id);
+    if (result == Attempt::Closed || (result == Attempt::NoSuchSession && attempt > 0)) co_return;
+    if (result == Attempt::NoSuchSession) throw runtime::Failure("no such session");
+  }
+  throw runtime::Failure("the session could not be closed");
+}
+
+}  // namespace jobengine::tests
