@@ -69,7 +69,8 @@ def main(root):
                 own = folder_of(path)
                 for quote, included in INCLUDE.findall(text):
                     for pattern in WRAPPED:
-                        if re.fullmatch(pattern, included):
+                        # The SDK is header only, for programs that are not ours.
+                        if re.fullmatch(pattern, included) and own != 'actions/sdk':
                             wrapped_in[pattern].append(path)
                     if quote != '"':
                         continue
