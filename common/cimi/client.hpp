@@ -1,6 +1,7 @@
 // Client side of the resource API (spec section 3), whatever HTTP library is behind it.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -31,7 +32,8 @@ struct Reply {
   nlohmann::json document;  // body of the answer; null when there was none
   std::string etag;         // as sent by the server, quotes included; "" when it sent none
   std::string location;     // id of what was created
-  std::string message;      // for people: what was asked, and what went wrong
+  // For people: what was asked and what went wrong; of an Ok reply the server's own message.
+  std::string message;
 
   bool ok() const { return kind == ReplyKind::Ok; }
 };
@@ -65,6 +67,10 @@ class Client {
 
   virtual awaitable<Reply> request(Request request) = 0;
 
+  // Logs in now if a login was asked for; the reply of the login, Ok when none is needed. Later
+  // requests log in by themselves, and anew when a session ran out.
+  virtual awaitable<Reply> log_in();
+
   // The comfort below is made of request().
   awaitable<Reply> get(std::string id);
   // document: the add response; location: the new id.
@@ -81,7 +87,8 @@ class Client {
 struct ClientOptions {
   std::string url = "https://nuvla.io";  // scheme://host[:port], without /api
   bool insecure = false;                 // no TLS verification
-  // At most one of the three ways; none: anonymous.
+  // Several may be set: authn_header counts before cookies, those before the API key, that before
+  // the user. None: anonymous.
   std::string user;
   std::string password;
   std::string api_key;
@@ -91,13 +98,14 @@ struct ClientOptions {
   std::chrono::milliseconds timeout{30000};  // of one request in all
 };
 
+// Throws Failure naming the option that is bad by itself or does not go with the others.
+void check(const ClientOptions& options);
+
 // Validates `options` (throws Failure naming the bad one), connects to nothing. The client must be
-// destroyed before the loop.
+// destroyed before the loop; requests outstanding then end with Unreachable.
 std::unique_ptr<Client> make_http_client(asio::io_context& loop, ClientOptions options);
 
-// Logs in now if the options ask for a login. Returns the reply of the login (Ok when none is
-// needed), so that a program can refuse to start with wrong credentials. Later requests log in by
-// themselves, and anew when a session ran out.
+// client.log_in(): so that a program can refuse to start with wrong credentials.
 awaitable<Reply> log_in(Client& client);
 
 }  // namespace jobengine::cimi

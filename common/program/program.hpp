@@ -20,7 +20,8 @@ inline constexpr int exit_usage = 2;    // wrong use: options, configuration; or
 
 using OptionList = std::vector<configuration::OptionDeclaration>;
 
-// -l/--log-level, -d/--debug, --log-format. JOB_LOG_LEVEL wins over the command line, as in Nuvla.
+// -l/--log-level, -d/--debug, --log-format, --name. JOB_LOG_LEVEL wins over the command line, as in
+// Nuvla.
 OptionList logging_options();
 // --telemetry-port (nothing is served without it; 0: a free one, logged), --telemetry-address
 // (default 127.0.0.1).
@@ -28,10 +29,16 @@ OptionList telemetry_options();
 // --zk-hosts HOST… (default 127.0.0.1:2181), --zk-session-timeout (default 30s).
 OptionList zookeeper_options();
 // --api-url, --api-user, --api-pass, --api-key, --api-secret (+ -file for secrets), --api-insecure,
-// --api-authn-header; environment JOB_COOKIES.
+// --api-authn-header, --api-cookies (environment JOB_COOKIES), --api-timeout.
 OptionList api_options();
+// --statsd HOST[:PORT]
+OptionList statsd_option();
 
+// One option declared on both sides: the right one counts, in the left one's place.
 OptionList operator+(OptionList first, OptionList second);
+
+// --name, or "<host name>-<process id>".
+std::string instance_name(const configuration::Settings& settings);
 
 // Throw UsageError for values that do not go together or have the wrong form.
 zookeeper::SessionOptions session_options(const configuration::Settings& settings);

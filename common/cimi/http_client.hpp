@@ -1,0 +1,58 @@
+// Single HTTP exchanges with one server. cpprest is behind it and included nowhere else; what it
+// does and does not do is in docs/protocols/http_client.md.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/cimi/reply.hpp"
+#include "common/runtime/asio.hpp"
+
+namespace jobengine::cimi {
+
+struct HttpMessage {
+  std::string method;
+  std::string target;  // "/api/job?last=1", encoded
+  std::string body;
+  std::string content_type;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// What is known of an exchange that has no answer.
+enum class Exchange {
+  Answered,
+  StaleConnection,  // the server had closed the pooled connection; not a byte was sent
+  NotSent,          // no connection, or it broke before the request was complete
+  Unknown,          // sent, and no usable answer
+  TooLate,          // the deadline passed, or the client was closed
+};
+
+struct HttpOutcome {
+  Exchange exchange = Exchange::Unknown;
+  HttpAnswer answer;    // of Answered
+  std::string failure;  // of all others
+};
+
+// Lives on the loop; the library's threads only post to it.
+class HttpClient {
+ public:
+  // `base`: "http://127.0.0.1:8200". Answers larger than 64 MB are refused.
+  HttpClient(asio::io_context& loop, const std::string& base, bool verify_tls,
+             std::chrono::milliseconds step_limit);
+  // Ends what is outstanding with TooLate.
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  // Never throws for what the network does. Redirections are answers; cookies are the caller's.
+  awaitable<HttpOutcome> send(HttpMessage message, runtime::TimePoint deadline);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;  // shared with the coroutines of send()
+};
+
+}  // namespace jobengine::cimi
