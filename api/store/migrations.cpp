@@ -1,0 +1,80 @@
+#include "api/store/migrations.hpp"
+
+#include <array>
+
+#include "common/runtime/failure.hpp"
+
+namespace jobengine::api::store {
+namespace {
+
+constexpr std::int64_t application_id = 0x4A4F4245;  // "JOBE"
+
+// Never change one that has been released: append. All collections share one table; the columns
+// behind `acl` are filled for jobs only. Times are milliseconds since 1970.
+constexpr std::array<std::string_view, 1> migrations = {R"sql(
+CREATE TABLE resource(
+  row INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  collection TEXT NOT NULL,
+  document TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  awaits_entry INTEGER NOT NULL,
+  created INTEGER,
+  updated INTEGER,
+  acl INTEGER NOT NULL,
+  state TEXT,
+  action TEXT,
+  target TEXT,
+  parent_job TEXT,
+  execution_mode TEXT,
+  priority INTEGER
+);
+CREATE INDEX resource_created ON resource(collection, created);
+CREATE INDEX job_state ON resource(state, action, created) WHERE state IS NOT NULL;
+CREATE INDEX job_action ON resource(action, created) WHERE action IS NOT NULL;
+CREATE INDEX job_target ON resource(target, created) WHERE target IS NOT NULL;
+CREATE INDEX job_parent ON resource(parent_job, created) WHERE parent_job IS NOT NULL;
+CREATE INDEX job_awaits ON resource(coalesce(priority, 999), created) WHERE awaits_entry = 1;
+
+-- Many documents share one set of claims that may see them: a resource only names its set.
+CREATE TABLE acl_set(acl INTEGER PRIMARY KEY, claims TEXT NOT NULL UNIQUE);
+CREATE TABLE acl_claim(claim TEXT NOT NULL, acl INTEGER NOT NULL, PRIMARY KEY(claim, acl)) WITHOUT ROWID;
+
+CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+-- The last revision given to any document: one that is removed and made again gets no old ETag.
+CREATE TABLE revision(last INTEGER NOT NULL);
+INSERT INTO revision VALUES(0);
+)sql"};
+
+void check_owner(Connection& connection, std::int64_t version, const std::string& file) {
+  const auto owner = connection.integer("PRAGMA application_id");
+  const auto tables = connection.integer("SELECT count(*) FROM sqlite_master");
+  if (owner == application_id || (version == 0 && owner == 0 && tables == 0)) return;
+  throw runtime::Failure("database " + file +
+                         " belongs to another program: expected a database of " +
+                         "job-api or a new file");
+}
+
+}  // namespace
+
+void migrate(Connection& connection, const std::string& file) {
+  // The lock comes first: another process may be doing the same.
+  connection.run("BEGIN IMMEDIATE");
+  const auto version = connection.integer("PRAGMA user_version");
+  check_owner(connection, version, file);
+  if (version > static_cast<std::int64_t>(migrations.size())) {
+    throw runtime::Failure("database " + file +
+                           " was written by a newer version of this program: " + "its schema is " +
+                           std::to_string(version) + ", known are up to " +
+                           std::to_string(migrations.size()));
+  }
+  for (auto next = static_cast<std::size_t>(version); next < migrations.size(); ++next) {
+    connection.run(std::string(migrations[next]));
+    connection.run("PRAGMA user_version = " + std::to_string(next + 1));
+  }
+  connection.run("PRAGMA application_id = " + std::to_string(application_id));
+  connection.run("COMMIT");
+}
+
+}  // namespace jobengine::api::store

@@ -1,0 +1,15 @@
+// The schema of the SQLite store and how older files become newer ones. The version of a file is
+// its user_version: the number of migrations applied to it.
+#pragma once
+
+#include <string>
+
+#include "api/store/sqlite_connection.hpp"
+
+namespace jobengine::api::store {
+
+// Brings the database to the newest schema, in one transaction. Throws Failure naming
+// `file` when it was written by a newer version or belongs to another program.
+void migrate(Connection& connection, const std::string& file);
+
+}  // namespace jobengine::api::store

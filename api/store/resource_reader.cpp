@@ -1,0 +1,194 @@
+#include "api/store/resource_reader.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "api/store/plain_columns.hpp"
+
+namespace jobengine::api::store {
+namespace {
+
+filter::Millis now_millis() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+}
+
+// What to sort by; nothing for a name no document can be asked for. Missing values come last in
+// both directions, as in the original.
+std::string order_term(const Ordering& ordering, const std::string& collection,
+                       std::vector<filter::SqlValue>& values) {
+  const auto& mapping = mapping_of(collection);
+  const auto path = filter::joined_path(ordering.path);
+  std::string term;
+  if (const auto column = mapping.columns.find(path); column != mapping.columns.end()) {
+    term = column->second.name;
+  } else {
+    const auto place = filter::json_path(ordering.path);
+    if (!place) return {};
+    values.emplace_back(*place);
+    term = "json_extract(document, ?" + std::to_string(values.size()) + ")";
+    if (mapping.types.dates.contains(path)) term = "je_millis(" + term + ")";
+  }
+  return term + (ordering.descending ? " DESC" : " ASC NULLS LAST");
+}
+
+// One snapshot for the rows and their count.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Connection& connection) : connection_(connection) {
+    connection_.run("BEGIN");
+  }
+  ~ReadTransaction() { connection_.roll_back(); }
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+ private:
+  Connection& connection_;
+};
+
+// Runs a read; what SQLite says becomes what the store's users know.
+template <typename Read>
+auto translated(const Read& read) -> decltype(read()) {
+  try {
+    return read();
+  } catch (const SqliteError& error) {
+    if (error.cause() == SqliteError::Cause::TooComplex) {
+      throw filter::FilterError(std::string("Invalid CIMI filter. It is too complex: ") +
+                                error.what());
+    }
+    throw StoreUnavailable(error.what());
+  }
+}
+
+}  // namespace
+
+Selection selection_of(const SearchRequest& request) {
+  Selection selection;
+  auto& values = selection.values;
+  values.emplace_back(request.collection);
+  selection.where = "collection = ?1";
+  if (!request.visibility.everything) {
+    std::string claims;
+    for (const auto& claim : request.visibility.claims) {
+      values.emplace_back(claim);
+      claims += (claims.empty() ? "?" : ",?") + std::to_string(values.size());
+    }
+    selection.where += " AND acl IN (SELECT acl FROM acl_claim WHERE claim IN (" + claims + "))";
+  }
+  if (request.filter) {
+    selection.where += " AND " + filter::to_sql(*request.filter, mapping_of(request.collection),
+                                                now_millis(), values);
+  }
+  return selection;
+}
+
+StoredDocument document_of(const Statement& row) {
+  StoredDocument stored;
+  stored.id = row.text(0);
+  stored.document = nlohmann::json::parse(row.text(1));
+  stored.revision = row.integer(2);
+  stored.awaits_entry = row.integer(3) != 0;
+  return stored;
+}
+
+ResourceReader::ResourceReader(const std::string& file)
+    : connection_(file, Connection::Access::Read),
+      get_(connection_, "SELECT id, document, revision, awaits_entry FROM resource WHERE id = ?1"),
+      awaiting_(connection_,
+                "SELECT id, coalesce(priority, 999) FROM resource WHERE awaits_entry = 1 "
+                "ORDER BY coalesce(priority, 999), created, row LIMIT ?1"),
+      awaiting_count_(connection_, "SELECT count(*) FROM resource WHERE awaits_entry = 1"),
+      setting_(connection_, "SELECT value FROM setting WHERE name = ?1") {
+  connection_.run("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY");
+}
+
+std::optional<StoredDocument> ResourceReader::get(const std::string& id) {
+  return translated([&]() -> std::optional<StoredDocument> {
+    const Use get(get_);
+    get->bind(1, std::string_view(id));
+    if (!get->step()) return std::nullopt;
+    return document_of(get_);
+  });
+}
+
+SearchResult ResourceReader::search(const SearchRequest& request) {
+  const auto selection = selection_of(request);
+  return translated([&] {
+    const ReadTransaction snapshot(connection_);
+    SearchResult result;
+    if (request.limit > 0) result.rows = page(selection, request);
+    const auto offset = std::max<std::int64_t>(request.offset, 0);
+    const auto got = static_cast<std::int64_t>(result.rows.size());
+    // A page that is not full ends the matches: counting again would only cost.
+    const bool last_page = request.limit > 0 && got < request.limit && (got > 0 || offset == 0);
+    result.count = last_page ? offset + got : count(selection);
+    return result;
+  });
+}
+
+std::int64_t ResourceReader::count(const Selection& selection) {
+  Statement statement(connection_, "SELECT count(*) FROM resource WHERE " + selection.where);
+  statement.bind_all(selection.values);
+  return statement.step() ? statement.integer(0) : 0;
+}
+
+std::vector<StoredDocument> ResourceReader::page(const Selection& selection,
+                                                 const SearchRequest& request) {
+  auto values = selection.values;
+  std::string order;
+  for (const auto& ordering : request.order) {
+    const auto term = order_term(ordering, request.collection, values);
+    if (!term.empty()) order += term + ", ";
+  }
+  std::string sql =
+      "SELECT id, document, revision, awaits_entry FROM resource WHERE " + selection.where;
+  // The row makes pages of equal values stable.
+  if (!order.empty()) sql += " ORDER BY " + order + "row";
+  sql += " LIMIT " + std::to_string(request.limit) + " OFFSET " +
+         std::to_string(std::max<std::int64_t>(request.offset, 0));
+  Statement statement(connection_, sql);
+  statement.bind_all(values);
+  std::vector<StoredDocument> rows;
+  while (statement.step()) rows.push_back(document_of(statement));
+  return rows;
+}
+
+std::vector<std::int64_t> ResourceReader::matching_rows(const Selection& selection) {
+  return translated([&] {
+    Statement statement(connection_, "SELECT row FROM resource WHERE " + selection.where);
+    statement.bind_all(selection.values);
+    std::vector<std::int64_t> rows;
+    while (statement.step()) rows.push_back(statement.integer(0));
+    return rows;
+  });
+}
+
+std::vector<AwaitingEntry> ResourceReader::awaiting_entries(std::int64_t limit) {
+  return translated([&] {
+    const Use awaiting(awaiting_);
+    awaiting->bind(1, limit);
+    std::vector<AwaitingEntry> entries;
+    while (awaiting->step()) {
+      entries.push_back({awaiting->text(0), static_cast<int>(awaiting->integer(1))});
+    }
+    return entries;
+  });
+}
+
+std::int64_t ResourceReader::awaiting_count() {
+  return translated([&] {
+    const Use counting(awaiting_count_);
+    return counting->step() ? counting->integer(0) : 0;
+  });
+}
+
+std::optional<std::string> ResourceReader::setting(const std::string& name) {
+  return translated([&]() -> std::optional<std::string> {
+    const Use setting(setting_);
+    setting->bind(1, std::string_view(name));
+    if (!setting->step()) return std::nullopt;
+    return setting->text(0);
+  });
+}
+
+}  // namespace jobengine::api::store

@@ -1,0 +1,174 @@
+#include "api/store/resource_writer.hpp"
+
+#include "common/job/job_state.hpp"
+
+namespace jobengine::api::store {
+namespace {
+
+constexpr std::size_t max_known_acls = 10'000;
+
+bool is_final(const nlohmann::json& document) {
+  const auto found = document.find("state");
+  if (found == document.end() || !found->is_string()) return false;
+  const auto state = job::parse_job_state(found->get_ref<const std::string&>());
+  return state && job::is_final(*state);
+}
+
+}  // namespace
+
+ResourceWriter::ResourceWriter(Connection& connection)
+    : connection_(connection),
+      get_(connection, "SELECT id, document, revision, awaits_entry FROM resource WHERE id = ?1"),
+      put_(connection,
+           "INSERT INTO resource(id, collection, document, revision, awaits_entry, created, "
+           "updated, "
+           "acl, state, action, target, parent_job, execution_mode, priority) "
+           "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
+           "ON CONFLICT(id) DO UPDATE SET document = ?3, revision = ?4, awaits_entry = ?5, "
+           "created = ?6, updated = ?7, acl = ?8, state = ?9, action = ?10, target = ?11, "
+           "parent_job = ?12, execution_mode = ?13, priority = ?14"),
+      remove_(connection, "DELETE FROM resource WHERE id = ?1"),
+      find_acl_(connection, "SELECT acl FROM acl_set WHERE claims = ?1"),
+      add_acl_(connection, "INSERT INTO acl_set(claims) VALUES(?1) RETURNING acl"),
+      add_claim_(connection, "INSERT INTO acl_claim(claim, acl) VALUES(?1, ?2)"),
+      put_setting_(connection,
+                   "INSERT INTO setting(name, value) VALUES(?1, ?2) "
+                   "ON CONFLICT(name) DO UPDATE SET value = ?2"),
+      put_revision_(connection, "UPDATE revision SET last = ?1") {}
+
+void ResourceWriter::begin() {
+  connection_.run("BEGIN IMMEDIATE");
+  revision_changed_ = false;
+}
+
+void ResourceWriter::commit() {
+  if (revision_changed_) {
+    const Use put(put_revision_);
+    put->bind(1, revision_);
+    put->step();
+  }
+  connection_.run("COMMIT");
+}
+
+void ResourceWriter::roll_back() noexcept {
+  connection_.roll_back();
+  acls_.clear();
+}
+
+std::optional<StoredDocument> ResourceWriter::current(const std::string& id) {
+  const Use get(get_);
+  get->bind(1, std::string_view(id));
+  if (!get->step()) return std::nullopt;
+  return document_of(get_);
+}
+
+std::optional<StoredDocument> ResourceWriter::apply(const Change& change) {
+  auto stored = current(change.id);
+  auto decision = change.decide(stored ? &*stored : nullptr);
+  switch (decision.kind) {
+    case Decision::Kind::Keep:
+      break;
+    case Decision::Kind::Put: {
+      StoredDocument next;
+      next.id = change.id;
+      next.document = std::move(decision.document);
+      next.awaits_entry = decision.awaits_entry;
+      next.revision = next_revision();
+      put(next);
+      return next;
+    }
+    case Decision::Kind::Remove: {
+      const Use remove(remove_);
+      remove->bind(1, std::string_view(change.id));
+      remove->step();
+      return std::nullopt;
+    }
+  }
+  return stored;
+}
+
+void ResourceWriter::put(const StoredDocument& stored) {
+  const auto collection = collection_of(stored.id);
+  const auto columns = plain_columns(collection, stored.document);
+  const auto text = stored.document.dump();
+  const auto acl = acl_of(stored.document);
+  const Use put(put_);
+  put->bind(1, std::string_view(stored.id));
+  put->bind(2, std::string_view(collection));
+  put->bind(3, std::string_view(text));
+  put->bind(4, stored.revision);
+  put->bind(5, std::int64_t{stored.awaits_entry ? 1 : 0});
+  put->bind(6, columns.created);
+  put->bind(7, columns.updated);
+  put->bind(8, acl);
+  put->bind(9, columns.state);
+  put->bind(10, columns.action);
+  put->bind(11, columns.target);
+  put->bind(12, columns.parent_job);
+  put->bind(13, columns.execution_mode);
+  put->bind(14, columns.priority);
+  put->step();
+}
+
+void ResourceWriter::note_entry(const Store::EntryMade& made) {
+  auto stored = current(made.id);
+  if (!stored) return;
+  const bool final = is_final(stored->document);
+  if (final && !stored->awaits_entry) return;
+  if (!final) stored->document["tags"] = nlohmann::json::array({made.path});
+  stored->awaits_entry = false;
+  put(*stored);
+}
+
+std::int64_t ResourceWriter::remove(const std::vector<std::int64_t>& rows,
+                                    const Selection& selection) {
+  std::string list;
+  for (const auto row : rows) list += (list.empty() ? "" : ",") + std::to_string(row);
+  Statement statement(connection_,
+                      "DELETE FROM resource WHERE row IN (" + list + ") AND " + selection.where);
+  statement.bind_all(selection.values);
+  statement.step();
+  return connection_.changes();
+}
+
+void ResourceWriter::put_setting(const std::string& name, const std::string& value) {
+  const Use put(put_setting_);
+  put->bind(1, std::string_view(name));
+  put->bind(2, std::string_view(value));
+  put->step();
+}
+
+std::int64_t ResourceWriter::next_revision() {
+  if (!revision_changed_) revision_ = connection_.integer("SELECT last FROM revision");
+  revision_changed_ = true;
+  return ++revision_;
+}
+
+std::int64_t ResourceWriter::acl_of(const nlohmann::json& document) {
+  const auto claims = claims_of(document);
+  const auto key = nlohmann::json(claims).dump();
+  if (const auto known = acls_.find(key); known != acls_.end()) return known->second;
+  std::int64_t acl = 0;
+  {
+    const Use find(find_acl_);
+    find->bind(1, std::string_view(key));
+    if (find->step()) acl = find->integer(0);
+  }
+  if (acl == 0) {
+    const Use add(add_acl_);
+    add->bind(1, std::string_view(key));
+    add->step();
+    acl = add->integer(0);
+    for (const auto& claim : claims) {
+      const Use add_claim(add_claim_);
+      add_claim->bind(1, std::string_view(claim));
+      add_claim->bind(2, acl);
+      add_claim->step();
+    }
+  }
+  if (acls_.size() >= max_known_acls) acls_.clear();
+  acls_.emplace(key, acl);
+  return acl;
+}
+
+}  // namespace jobengine::api::store

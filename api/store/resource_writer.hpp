@@ -1,0 +1,54 @@
+// Changes of the SQLite store inside a transaction of the one writing connection. Lives on the
+// writing thread.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+
+#include "api/store/plain_columns.hpp"
+#include "api/store/resource_reader.hpp"
+
+namespace jobengine::api::store {
+
+class ResourceWriter {
+ public:
+  explicit ResourceWriter(Connection& connection);
+
+  void begin();
+  // Durable when it returns.
+  void commit();
+  void roll_back() noexcept;
+
+  // What the document is afterwards.
+  std::optional<StoredDocument> apply(const Change& change);
+  // Unless the job is final, its tags become [path]; either way it waits no more. The revision
+  // stays: who has just read the job and edits it with If-Match must not fail because of our
+  // book-keeping.
+  void note_entry(const Store::EntryMade& made);
+  // Removes those of the rows that still match. Returns how many.
+  std::int64_t remove(const std::vector<std::int64_t>& rows, const Selection& selection);
+  void put_setting(const std::string& name, const std::string& value);
+
+ private:
+  std::optional<StoredDocument> current(const std::string& id);
+  void put(const StoredDocument& stored);
+  std::int64_t next_revision();
+  std::int64_t acl_of(const nlohmann::json& document);
+
+  Connection& connection_;
+  Statement get_;
+  Statement put_;
+  Statement remove_;
+  Statement find_acl_;
+  Statement add_acl_;
+  Statement add_claim_;
+  Statement put_setting_;
+  Statement put_revision_;
+
+  std::int64_t revision_ = 0;  // of the running transaction
+  bool revision_changed_ = false;
+  // Known sets of claims; emptied by a roll back, which may take some of them away.
+  std::unordered_map<std::string, std::int64_t> acls_;
+};
+
+}  // namespace jobengine::api::store

@@ -1,0 +1,185 @@
+#include "api/store/sqlite_connection.hpp"
+
+#include <sqlite3.h>
+
+#include <cstring>
+
+#include "api/store/sqlite_functions.hpp"
+
+namespace jobengine::api::store {
+namespace {
+
+SqliteError::Cause cause_of(int code, std::string_view message) {
+  switch (code & 0xFF) {
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_NOMEM:
+    case SQLITE_CORRUPT:
+    case SQLITE_PROTOCOL:
+    case SQLITE_PERM:
+    case SQLITE_NOLFS:
+      return SqliteError::Cause::Unavailable;
+    case SQLITE_NOTADB:
+      return SqliteError::Cause::NoDatabase;
+    case SQLITE_TOOBIG:
+      return SqliteError::Cause::TooComplex;
+    default:
+      break;
+  }
+  const bool limit = message.starts_with("Expression tree is too large") ||
+                     message.starts_with("too many ") ||
+                     message.find("stack overflow") != std::string_view::npos;
+  return limit ? SqliteError::Cause::TooComplex : SqliteError::Cause::Rejected;
+}
+
+}  // namespace
+
+Connection::Connection(const std::string& file, Access access) {
+  const int flags =
+      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+      (access == Access::Read ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  const int code = sqlite3_open_v2(file.c_str(), &handle_, flags, nullptr);
+  try {
+    if (code != SQLITE_OK) fail(code, "cannot open " + file);
+    sqlite3_busy_timeout(handle_, 5000);
+    register_functions(*this);
+    if (access == Access::Read) run("PRAGMA query_only = ON");
+  } catch (...) {
+    sqlite3_close_v2(handle_);
+    throw;
+  }
+}
+
+Connection::~Connection() {
+  sqlite3_close_v2(handle_);
+}
+
+void Connection::run(const std::string& sql) {
+  const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) fail(code, sql.substr(0, 60));
+}
+
+std::int64_t Connection::integer(const std::string& sql) {
+  Statement statement(*this, sql);
+  return statement.step() ? statement.integer(0) : 0;
+}
+
+std::string Connection::text(const std::string& sql) {
+  Statement statement(*this, sql);
+  return statement.step() ? statement.text(0) : std::string();
+}
+
+bool Connection::writable() const {
+  return sqlite3_db_readonly(handle_, "main") == 0;
+}
+bool Connection::in_transaction() const {
+  return sqlite3_get_autocommit(handle_) == 0;
+}
+std::int64_t Connection::changes() const {
+  return sqlite3_changes64(handle_);
+}
+
+void Connection::roll_back() noexcept {
+  if (in_transaction()) sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void Connection::fail(int code, const std::string& doing) const {
+  // Without memory for a connection there is none to ask.
+  const std::string message = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
+  std::string what = doing + ": " + message;
+  const int system_error = handle_ != nullptr ? sqlite3_system_errno(handle_) : 0;
+  const int kind = code & 0xFF;
+  if (system_error != 0 && (kind == SQLITE_CANTOPEN || kind == SQLITE_IOERR)) {
+    what += std::string(" (") + std::strerror(system_error) + ")";
+  }
+  throw SqliteError(cause_of(code, message), what);
+}
+
+Statement::Statement(Connection& connection, const std::string& sql) : connection_(connection) {
+  const int code = sqlite3_prepare_v2(connection.handle(), sql.c_str(),
+                                      static_cast<int>(sql.size()), &handle_, nullptr);
+  if (code != SQLITE_OK) connection.fail(code, "cannot prepare a statement");
+}
+
+Statement::~Statement() {
+  sqlite3_finalize(handle_);
+}
+
+void Statement::bind(int parameter, std::string_view text) {
+  const int code =
+      sqlite3_bind_text64(handle_, parameter, text.data() == nullptr ? "" : text.data(),
+                          text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  if (code != SQLITE_OK) connection_.fail(code, "cannot bind a text");
+}
+
+void Statement::bind(int parameter, std::int64_t number) {
+  const int code = sqlite3_bind_int64(handle_, parameter, number);
+  if (code != SQLITE_OK) connection_.fail(code, "cannot bind a number");
+}
+
+void Statement::bind(int parameter, double number) {
+  const int code = sqlite3_bind_double(handle_, parameter, number);
+  if (code != SQLITE_OK) connection_.fail(code, "cannot bind a number");
+}
+
+void Statement::bind(int parameter, const std::optional<std::string>& text) {
+  if (text) {
+    bind(parameter, std::string_view(*text));
+  } else {
+    sqlite3_bind_null(handle_, parameter);
+  }
+}
+
+void Statement::bind(int parameter, const std::optional<std::int64_t>& number) {
+  if (number) {
+    bind(parameter, *number);
+  } else {
+    sqlite3_bind_null(handle_, parameter);
+  }
+}
+
+void Statement::bind_all(const std::vector<filter::SqlValue>& values) {
+  int parameter = 0;
+  for (const auto& value : values) {
+    ++parameter;
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      bind(parameter, std::string_view(*text));
+    } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
+      bind(parameter, *number);
+    } else {
+      bind(parameter, std::get<double>(value));
+    }
+  }
+}
+
+bool Statement::step() {
+  const int code = sqlite3_step(handle_);
+  if (code == SQLITE_ROW) return true;
+  if (code != SQLITE_DONE) connection_.fail(code, "the database refused");
+  return false;
+}
+
+void Statement::reset() noexcept {
+  sqlite3_reset(handle_);
+  sqlite3_clear_bindings(handle_);
+}
+
+std::string Statement::text(int column) const {
+  const auto* bytes = sqlite3_column_text(handle_, column);
+  if (bytes == nullptr) return {};
+  return {reinterpret_cast<const char*>(bytes),
+          static_cast<std::size_t>(sqlite3_column_bytes(handle_, column))};
+}
+
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(handle_, column);
+}
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(handle_, column) == SQLITE_NULL;
+}
+
+}  // namespace jobengine::api::store
