@@ -1,0 +1,139 @@
+#include "distributor/distribution_leader.hpp"
+
+#include <algorithm>
+
+#include "common/runtime/failure.hpp"
+#include "common/telemetry/log.hpp"
+#include "distributor/interruptible.hpp"
+
+namespace jobengine::distributor {
+
+namespace {
+
+// Wall clocks are set and machines sleep: the way to a tick is gone in steps.
+constexpr runtime::Duration longest_step = std::chrono::seconds(30);
+
+class LeaderMark {
+ public:
+  explicit LeaderMark(telemetry::Gauge& gauge) : gauge_(gauge) { gauge_.set(1); }
+  ~LeaderMark() { gauge_.set(0); }
+  LeaderMark(const LeaderMark&) = delete;
+  LeaderMark& operator=(const LeaderMark&) = delete;
+
+ private:
+  telemetry::Gauge& gauge_;
+};
+
+}  // namespace
+
+DistributionLeader::DistributionLeader(zookeeper::Session& session, Distribution& distribution,
+                                       DistributionMetrics& metrics)
+    : session_(session), distribution_(distribution), metrics_(metrics) {}
+
+awaitable<void> DistributionLeader::lead(std::function<bool()> may_write, runtime::Event& over) {
+  const LeaderMark mark(metrics_.leads);
+  telemetry::info("leading", {{"distribution", distribution_.name()}});
+  if (distribution_.keeps_ticks()) {
+    co_await lead_with_ledger(std::move(may_write), over);
+  } else {
+    co_await lead_without_ledger(std::move(may_write), over);
+  }
+  telemetry::info("no longer leading", {{"distribution", distribution_.name()}});
+}
+
+awaitable<void> DistributionLeader::lead_with_ledger(std::function<bool()> may_write,
+                                                     runtime::Event& over) {
+  const TickSchedule& schedule = distribution_.schedule();
+  TickLedger ledger(session_, distribution_.name());
+  while (!over.raised()) {
+    auto reading = ledger.read();
+    auto read = co_await unless(over, std::move(reading));
+    if (!read) co_return;
+    std::optional<LedgerEntry> kept = std::move(*read);
+    if (!kept && !schedule.is_interval()) {
+      // Cron counts from the first time that anybody led; a tick missed later is then known.
+      auto writing = ledger.write(kept, now(), /*open=*/false);
+      co_await unless(over, std::move(writing));
+      continue;
+    }
+    Pass pass;
+    pass.may_write = may_write;
+    pass.over = &over;
+    pass.resumed = kept && kept->open && start_of_next(kept->last) > now();
+    if (pass.resumed) {
+      pass.tick = kept->last;
+      telemetry::info("finishing a tick that was left open",
+                      {{"distribution", distribution_.name()}, {"tick", text(pass.tick)}});
+    } else {
+      pass.tick = kept ? schedule.next(kept->last, now()) : schedule.first(now());
+      const bool due = co_await wait_for(pass.tick, over);
+      if (!due || !may_write()) continue;
+      // After a long wait (a machine that slept) a later tick may have come due as well.
+      if (kept) pass.tick = schedule.next(kept->last, now());
+      auto claiming = ledger.write(kept, pass.tick, /*open=*/true);
+      auto claimed = co_await unless(over, std::move(claiming));
+      if (!claimed) co_return;
+      kept = std::move(*claimed);
+      if (!kept) continue;  // read again what happened
+      metrics_.ticks.add();
+    }
+    pass.give_up_at = start_of_next(pass.tick);
+    const PassOutcome outcome = co_await work_on(pass);
+    if (outcome == PassOutcome::Done && may_write()) {
+      auto closing = ledger.write(kept, pass.tick, /*open=*/false);
+      co_await unless(over, std::move(closing));
+    } else if (!over.raised()) {
+      telemetry::warning("a tick was not finished before the next",
+                         {{"distribution", distribution_.name()}, {"tick", text(pass.tick)}});
+      co_await wait_for(pass.give_up_at, over);
+    }
+  }
+}
+
+awaitable<void> DistributionLeader::lead_without_ledger(std::function<bool()> may_write,
+                                                        runtime::Event& over) {
+  const TickSchedule& schedule = distribution_.schedule();
+  Pass pass;
+  pass.may_write = std::move(may_write);
+  pass.over = &over;
+  pass.tick = schedule.first(now());
+  while (!over.raised()) {
+    const bool due = co_await wait_for(pass.tick, over);
+    if (!due) co_return;
+    metrics_.ticks.add();
+    pass.give_up_at = start_of_next(pass.tick);
+    co_await work_on(pass);
+    pass.tick = schedule.next(pass.tick, now());
+  }
+}
+
+awaitable<bool> DistributionLeader::wait_for(Instant tick, runtime::Event& over) {
+  const Instant start = distribution_.schedule().start_of(tick, distribution_.name());
+  while (!over.raised()) {
+    const Span left = start - now();
+    if (left <= Span(0)) co_return true;
+    const runtime::Duration step = std::min<runtime::Duration>(left, longest_step);
+    co_await runtime::pause(step, over);
+  }
+  co_return false;
+}
+
+awaitable<PassOutcome> DistributionLeader::work_on(Pass pass) {
+  try {
+    const PassOutcome outcome = co_await distribution_.distribute(pass);
+    co_return outcome;
+  } catch (const std::exception& failure) {
+    telemetry::error("a tick failed", {{"distribution", distribution_.name()},
+                                       {"tick", text(pass.tick)},
+                                       {"error", failure.what()}});
+  }
+  metrics_.failures.add();
+  co_return PassOutcome::Done;
+}
+
+Instant DistributionLeader::start_of_next(Instant tick) const {
+  const TickSchedule& schedule = distribution_.schedule();
+  return schedule.start_of(schedule.next(tick, tick), distribution_.name());
+}
+
+}  // namespace jobengine::distributor

@@ -1,0 +1,38 @@
+// What the leader of a distribution does: waits for ticks, claims each in the ledger before its
+// jobs are created and closes it afterwards, and finishes what a predecessor left open.
+#pragma once
+
+#include <functional>
+
+#include "common/election/leadership.hpp"
+#include "common/zookeeper/session.hpp"
+#include "distributor/distribution.hpp"
+#include "distributor/distribution_metrics.hpp"
+#include "distributor/schedule/tick_ledger.hpp"
+
+namespace jobengine::distributor {
+
+// Lives on the loop. Session, distribution and metrics must outlive it.
+class DistributionLeader {
+ public:
+  DistributionLeader(zookeeper::Session& session, Distribution& distribution,
+                     DistributionMetrics& metrics);
+
+  // Returns soon after `over` is raised. `may_write`: does this leadership still hold? Throws
+  // Failure when the ledger cannot be used; leadership should then be given up.
+  awaitable<void> lead(std::function<bool()> may_write, runtime::Event& over);
+
+ private:
+  awaitable<void> lead_with_ledger(std::function<bool()> may_write, runtime::Event& over);
+  awaitable<void> lead_without_ledger(std::function<bool()> may_write, runtime::Event& over);
+  // False when `over` was raised first.
+  awaitable<bool> wait_for(Instant tick, runtime::Event& over);
+  awaitable<PassOutcome> work_on(Pass pass);
+  Instant start_of_next(Instant tick) const;
+
+  zookeeper::Session& session_;
+  Distribution& distribution_;
+  DistributionMetrics& metrics_;
+};
+
+}  // namespace jobengine::distributor

@@ -1,0 +1,135 @@
+#include "distributor/job_posting.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "common/runtime/backoff.hpp"
+#include "common/runtime/task_group.hpp"
+#include "common/telemetry/log.hpp"
+#include "distributor/api_search.hpp"
+#include "distributor/interruptible.hpp"
+
+namespace jobengine::distributor {
+
+namespace {
+
+using nlohmann::json;
+
+// Enough to hide the latency of one request, few enough to leave the API to others.
+constexpr std::size_t requests_at_once = 8;
+
+// One attempt at delivering everything that is left.
+class Round {
+ public:
+  Round(cimi::Client& client, std::vector<json> jobs, const Pass& pass)
+      : client_(client), jobs_(std::move(jobs)), pass_(pass) {}
+
+  awaitable<void> run() {
+    auto loop = co_await asio::this_coro::executor;
+    runtime::TaskGroup posters(loop);
+    const std::size_t count = std::min(requests_at_once, jobs_.size());
+    for (std::size_t i = 0; i < count; ++i) posters.spawn(post_next());
+    co_await posters.join();
+    for (; next_ < jobs_.size(); ++next_) left_.push_back(std::move(jobs_[next_]));
+  }
+
+  std::size_t created() const { return created_; }
+  std::size_t refused() const { return refused_; }
+  // Not delivered, or perhaps delivered.
+  std::vector<json> take_left() { return std::move(left_); }
+
+ private:
+  awaitable<void> post_next() {
+    while (next_ < jobs_.size() && !pass_.over->raised() && pass_.may_write()) {
+      json job = std::move(jobs_[next_++]);
+      auto request = client_.add("job", job);
+      auto reply = co_await unless(*pass_.over, std::move(request));
+      if (reply && reply->ok()) {
+        ++created_;
+        telemetry::info("job created", {{"job", reply->location}, {"name", job.value("name", "")}});
+      } else if (reply && is_final(reply->kind)) {
+        ++refused_;
+        telemetry::error("the API does not accept a job",
+                         {{"name", job.value("name", "")}, {"error", reply->message}});
+      } else {
+        if (reply) {
+          telemetry::warning("a job could not be created, will be repeated",
+                             {{"name", job.value("name", "")}, {"error", reply->message}});
+        }
+        left_.push_back(std::move(job));
+      }
+    }
+  }
+
+  static bool is_final(cimi::ReplyKind kind) {
+    switch (kind) {
+      case cimi::ReplyKind::Invalid:
+      case cimi::ReplyKind::NotFound:
+      case cimi::ReplyKind::Conflict:
+      case cimi::ReplyKind::PreconditionFailed:
+        return true;
+      case cimi::ReplyKind::Ok:
+      case cimi::ReplyKind::Refused:
+      case cimi::ReplyKind::Unavailable:
+      case cimi::ReplyKind::Unreachable:
+        return false;
+    }
+    return false;
+  }
+
+  cimi::Client& client_;
+  std::vector<json> jobs_;
+  const Pass& pass_;
+  std::size_t next_ = 0;
+  std::size_t created_ = 0;
+  std::size_t refused_ = 0;
+  std::vector<json> left_;
+};
+
+// Drops the jobs that exist. False when the pass ended before the API said which.
+awaitable<bool> drop_existing(cimi::Client& client, std::vector<json>& jobs, std::string mark,
+                              const Pass& pass) {
+  const std::string filter = "name^=" + cimi::quoted(mark);
+  std::vector<std::string> select;
+  select.emplace_back("name");
+  const auto existing = co_await find_all(client, "job", filter, select, pass);
+  if (!existing) co_return false;
+  std::set<std::string> names;
+  for (const json& job : *existing) names.insert(job.value("name", std::string()));
+  std::erase_if(jobs, [&](const json& job) { return names.contains(job.value("name", "")); });
+  co_return true;
+}
+
+}  // namespace
+
+awaitable<PostingResult> post_jobs(cimi::Client& client, std::vector<json> jobs, std::string mark,
+                                   const Pass& pass) {
+  PostingResult result;
+  runtime::BackoffLimits limits;
+  limits.first = std::chrono::milliseconds(500);
+  runtime::Backoff backoff(limits);
+  bool look_first = pass.resumed;
+  while (!jobs.empty()) {
+    if (look_first) {
+      const std::size_t before = jobs.size();
+      const bool known = co_await drop_existing(client, jobs, mark, pass);
+      if (!known) break;
+      // Those of this very pass whose answer got lost; in a resumed pass a predecessor counted.
+      if (!pass.resumed) result.created += before - jobs.size();
+    }
+    look_first = true;
+    Round round(client, std::move(jobs), pass);
+    co_await round.run();
+    result.created += round.created();
+    result.refused += round.refused();
+    jobs = round.take_left();
+    if (jobs.empty()) break;
+    const auto delay = backoff.next();
+    const bool again = co_await wait_for_retry(delay, pass);
+    if (!again) break;
+  }
+  if (!jobs.empty()) result.outcome = PassOutcome::Unfinished;
+  co_return result;
+}
+
+}  // namespace jobengine::distributor

@@ -1,0 +1,62 @@
+#include "distributor/waiting_jobs.hpp"
+
+#include <algorithm>
+
+#include "common/cimi/search.hpp"
+#include "common/job/job.hpp"
+
+namespace jobengine::distributor {
+
+using nlohmann::json;
+
+namespace {
+
+bool is_monitored(const json& tags) {
+  return tags.is_array() && std::find(tags.begin(), tags.end(), json("monitor")) != tags.end();
+}
+
+std::optional<int> priority_of_tags(const json& tags) {
+  if (!tags.is_array()) return std::nullopt;
+  for (const json& tag : tags) {
+    if (!tag.is_string()) continue;
+    const std::string path = tag.get<std::string>();
+    const auto name = queue::parse_entry_name(std::string_view(path).substr(path.rfind('/') + 1));
+    if (name) return name->priority;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<std::string> waiting_jobs_select() {
+  return {"id", "state", "priority", "created", "updated", "tags"};
+}
+
+std::string waiting_jobs_after(const json& last) {
+  const std::string filter = waiting_jobs_filter;
+  const std::string created = "created>=" + cimi::quoted(last.value("created", std::string()));
+  const auto priority = last.find("priority");
+  if (priority == last.end() || !priority->is_number_integer()) {
+    return filter + " and priority=null and " + created;
+  }
+  const std::string number = std::to_string(priority->get<int>());
+  return filter + " and (priority=null or priority>" + number + " or (priority=" + number +
+         " and " + created + "))";
+}
+
+WaitingJob waiting_job(const json& row) {
+  const job::Job read(row);
+  WaitingJob result;
+  result.id = read.id();
+  const json tags = row.value("tags", json());
+  result.monitored = read.state() == job::JobState::Running && is_monitored(tags);
+  result.priority = queue::lowest_urgency;
+  if (const auto kept = priority_of_tags(tags)) result.priority = *kept;
+  if (const auto priority = read.priority()) result.priority = *priority;
+  result.created = row.value("created", std::string());
+  const std::string updated = row.value("updated", result.created);
+  result.updated = parse_instant(updated).value_or(Instant{});
+  return result;
+}
+
+}  // namespace jobengine::distributor
