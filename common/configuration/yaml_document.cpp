@@ -67,10 +67,12 @@ class Copier {
  public:
   explicit Copier(std::string file) : file_(std::move(file)) {}
 
-  YamlNode copy(const YAML::Node& node, const std::string& path, int depth) {
+  // `line_of_key`: where an empty value is; its own mark is behind it.
+  YamlNode copy(const YAML::Node& node, const std::string& path, int depth, int line_of_key = 0) {
     auto content = std::make_shared<Content>();
     content->file = file_;
     content->line = node.Mark().is_null() ? 0 : node.Mark().line + 1;
+    if (node.IsNull() && line_of_key > 0) content->line = line_of_key;
     content->path = path;
     if (depth > deepest) refuse_at(*content, "nested too deeply");
     if (++values_ > most_values) refuse_at(*content, "the document has too many values");
@@ -114,7 +116,7 @@ class Copier {
       const std::string key = entry.first.Scalar();
       if (!seen.insert(key).second) refuse_at(place, "the key \"" + key + "\" stands here twice");
       const std::string path = content.path.empty() ? key : content.path + "." + key;
-      content.entries.emplace_back(key, copy(entry.second, path, depth + 1));
+      content.entries.emplace_back(key, copy(entry.second, path, depth + 1, place.line));
     }
   }
 
