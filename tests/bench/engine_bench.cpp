@@ -96,7 +96,9 @@ awaitable<void> measure(asio::io_context& loop, std::string programs, int count)
   EngineUnderLoad engine(loop, std::move(programs));
   co_await engine.start();
   co_await measure_idle(engine);
-  for (const int slots : {1, 8, 32}) co_await measure_backlog(engine, slots, count);
+  co_await measure_backlog(engine, 1, count);
+  co_await measure_backlog(engine, 8, count);
+  co_await measure_backlog(engine, 32, count);
 }
 
 }  // namespace
