@@ -112,11 +112,13 @@ awaitable<PassOutcome> ConfiguredDistribution::distribute(Pass pass) {
   metrics_.publish("selected", found->size());
   metrics_.publish("skipped_exist", skipped);
   metrics_.publish("created", posted.created);
-  telemetry::debug("tick done", {{"distribution", settings_.name},
-                                 {"tick", text(pass.tick)},
-                                 {"selected", found->size()},
-                                 {"skipped", skipped},
-                                 {"created", posted.created}});
+  const auto level = posted.created > 0 ? telemetry::Level::Info : telemetry::Level::Debug;
+  telemetry::log(level, "tick worked on",
+                 {{"distribution", settings_.name},
+                  {"tick", text(pass.tick)},
+                  {"selected", found->size()},
+                  {"skipped", skipped},
+                  {"created", posted.created}});
   co_return posted.outcome;
 }
 

@@ -46,7 +46,8 @@ class Round {
       auto reply = co_await unless(*pass_.over, std::move(request));
       if (reply && reply->ok()) {
         ++created_;
-        telemetry::info("job created", {{"job", reply->location}, {"name", job.value("name", "")}});
+        telemetry::debug("job created",
+                         {{"job", reply->location}, {"name", job.value("name", "")}});
       } else if (reply && is_final(reply->kind)) {
         ++refused_;
         telemetry::error("the API does not accept a job",
