@@ -1,12 +1,54 @@
 #include "api/filter/to_sql.hpp"
 
+#include <algorithm>
+#include <deque>
 #include <functional>
+#include <map>
 
 namespace jobengine::api::filter {
 namespace {
 
 // Tests a value given the SQL of its JSON type and of the value itself.
 using Predicate = std::function<std::string(const std::string& type, const std::string& value)>;
+
+std::vector<Scalar> scalars_of(const Operand& operand) {
+  if (const auto* list = std::get_if<std::vector<Scalar>>(&operand)) return *list;
+  return {std::get<Scalar>(operand)};
+}
+
+// "a='x' or a='y'" as "a=['x' 'y']", and "a!='x' and a!='y'" likewise: one IN can use an index, and
+// a statement with thousands of clauses takes SQLite seconds to prepare. The joined comparisons are
+// put into `made`.
+std::vector<const Node*> merged(const Node& node, std::deque<Node>& made) {
+  const Operator wanted = node.kind == Node::Kind::Or ? Operator::Equal : Operator::NotEqual;
+  std::vector<const Node*> parts;
+  std::map<std::pair<std::string, bool>, std::vector<Scalar>*>
+      lists;  // path, whether dates are meant
+  for (const auto& part : node.parts) {
+    const auto& comparison = part.comparison;
+    auto values = part.kind == Node::Kind::Comparison && comparison.op == wanted
+                      ? scalars_of(comparison.operand)
+                      : std::vector<Scalar>();
+    if (values.empty() || std::holds_alternative<Null>(values.front())) {
+      parts.push_back(&part);
+      continue;
+    }
+    // A list of dates only is compared as dates; a mixed one is not, so these stay apart.
+    const bool dates = std::all_of(values.begin(), values.end(), [](const Scalar& value) {
+      return std::holds_alternative<Date>(value);
+    });
+    auto& list = lists[{joined_path(comparison.path), dates}];
+    if (list != nullptr) {
+      list->insert(list->end(), values.begin(), values.end());
+      continue;
+    }
+    auto& own = made.emplace_back(part);
+    own.comparison.operand = std::move(values);
+    list = &std::get<std::vector<Scalar>>(own.comparison.operand);
+    parts.push_back(&own);
+  }
+  return parts;
+}
 
 class SqlWriter {
  public:
@@ -16,14 +58,16 @@ class SqlWriter {
   std::string node(const Node& node) {
     if (node.kind == Node::Kind::Comparison) return comparison(node.comparison);
     const std::string joint = node.kind == Node::Kind::And ? " AND " : " OR ";
-    return joined(node.parts, 0, node.parts.size(), joint);
+    std::deque<Node> made;
+    const auto parts = merged(node, made);
+    return joined(parts, 0, parts.size(), joint);
   }
 
  private:
   // A balanced tree: SQLite refuses expressions deeper than 1000, and a chain of 4000 is as deep.
-  std::string joined(const std::vector<Node>& parts, std::size_t begin, std::size_t end,
+  std::string joined(const std::vector<const Node*>& parts, std::size_t begin, std::size_t end,
                      const std::string& joint) {
-    if (end - begin == 1) return node(parts[begin]);
+    if (end - begin == 1) return node(*parts[begin]);
     const auto middle = begin + (end - begin) / 2;
     const auto left = joined(parts, begin, middle, joint);
     const auto right = joined(parts, middle, end, joint);
@@ -199,14 +243,17 @@ class SqlWriter {
     return " >= ";
   }
 
+  // The same value is the same parameter: SQLite compares each constant with all it has seen.
   std::string bind(SqlValue value) {
-    values_.push_back(std::move(value));
-    return "?" + std::to_string(values_.size());
+    const auto [known, fresh] = parameters_.try_emplace(value, values_.size() + 1);
+    if (fresh) values_.push_back(std::move(value));
+    return "?" + std::to_string(known->second);
   }
 
   const SqlMapping& mapping_;
   const Millis now_;
   std::vector<SqlValue>& values_;
+  std::map<SqlValue, std::size_t> parameters_;
 };
 
 }  // namespace

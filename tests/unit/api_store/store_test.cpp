@@ -327,6 +327,17 @@ TEST_CASE("store: filters it cannot answer are the client's error", "[store]") {
   std::string many = "x='0'";
   for (int i = 1; i < 4000; ++i) many += " or x='" + std::to_string(i) + "'";
   CHECK(open.store->search(all_jobs(many)).count == 0);
+  std::string various = "x0='1'";
+  for (int i = 1; i < 4000; ++i) various += " or x" + std::to_string(i) + "<'1'";
+  CHECK(open.store->search(all_jobs(various)).count == 0);
+  const auto nested = [](int depth) {
+    std::string filter = "x='0'";
+    for (int i = 0; i < depth; ++i)
+      filter = "(" + filter + (i % 2 == 0 ? ") and y='1'" : ") or y='1'");
+    return filter;
+  };
+  CHECK(open.store->search(all_jobs(nested(25))).count == 0);
+  CHECK_THROWS_AS(open.store->search(all_jobs(nested(190))), FilterError);
 }
 
 TEST_CASE("store: removes all that matches and nothing else", "[store]") {
