@@ -30,6 +30,9 @@ target_compile_definitions(je_compiler_settings INTERFACE
   SPDLOG_FMT_EXTERNAL
   JE_VERSION="${PROJECT_VERSION}")
 
+target_link_options(je_compiler_settings INTERFACE
+  $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-Wl,--version-script=${PROJECT_SOURCE_DIR}/common/cmake/own_asio.map>)
+
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # Boost 1.74 knows clang's coroutines only as an experiment and leaves them off unless told.
   target_compile_definitions(je_compiler_settings INTERFACE
