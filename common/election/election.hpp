@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,10 +30,18 @@ class Election {
   // May the leader still act? Same epoch and lease valid.
   bool holds(const Leadership& term) const;
 
-  // The identifiers of all contenders, leader first.
+  // The identifiers of all contenders, leader first. Throws Failure when ZooKeeper refuses.
   awaitable<std::vector<std::string>> contenders();
 
  private:
+  awaitable<std::optional<Leadership>> win(runtime::Event& stop);
+  awaitable<void> make_folder(runtime::Event& stop);
+  awaitable<bool> stand(runtime::Event& stop, zookeeper::Epoch epoch);
+  awaitable<std::string> own_node(std::vector<std::string> names, runtime::Event& stop);
+  awaitable<bool> wait_behind(std::string predecessor, runtime::Event& stop);
+  awaitable<bool> serve(const Lead& lead, Leadership term, runtime::Event& stop);
+  awaitable<void> withdraw(runtime::Event& stop);
+
   zookeeper::Session& session_;
   std::string path_;
   std::string identifier_;

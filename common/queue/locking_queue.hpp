@@ -66,7 +66,11 @@ struct Depth {
   std::size_t taken = 0;
 };
 
+class QueueCore;
+
 // Lives on the loop. Any number of calls may be outstanding together. The session must outlive it.
+// All but take() throw Failure when the session is closed meanwhile, or ZooKeeper refuses (ACLs, an
+// entry of more than a megabyte).
 class LockingQueue {
  public:
   LockingQueue(zookeeper::Session& session, QueueOptions options = {});
@@ -109,8 +113,7 @@ class LockingQueue {
   awaitable<bool> remove_untaken(EntryName name);
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<QueueCore> core_;  // shared with what still runs for a call that was given up
 };
 
 }  // namespace jobengine::queue

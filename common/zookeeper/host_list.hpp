@@ -21,7 +21,7 @@ HostAndPort parse_host(const std::string& text);
 // Checks "/a/b"; "" and "/" are no chroot. Throws Failure.
 std::string parse_chroot(const std::string& text);
 
-// "127.0.0.1:2181,10.0.0.7:2181", sorted; hosts that do not resolve in time are left out. Empty
+// "127.0.0.1:2181,127.0.0.2:2181", sorted; hosts that do not resolve in time are left out. Empty
 // when none does, or when `stop` is raised meanwhile.
 awaitable<std::string> resolve_hosts(std::vector<HostAndPort> hosts, runtime::Event& stop);
 

@@ -20,7 +20,7 @@ void put(std::string& frame, std::int64_t number, int bytes) {
   }
 }
 
-// Sixteen bytes of java.util.Random seeded with the id and the server's constant.
+// Sixteen bytes of Java's generator Random, seeded with the id and the server's constant.
 std::string password_of(std::int64_t session_id) {
   constexpr std::uint64_t server_secret = 0xB3415C00;
   constexpr std::uint64_t multiplier = 0x5DEECE66D;

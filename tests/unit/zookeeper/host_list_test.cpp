@@ -11,9 +11,9 @@ TEST_CASE("hosts: lists, ports and a chroot as kazoo takes them", "[zookeeper]")
   REQUIRE(options.hosts == std::vector<std::string>{"zk1:2182", "zk2:2181"});
   REQUIRE(options.chroot == "/engines/one");
 
-  const auto separate = zookeeper::parse_hosts({"zk1", "10.0.0.7:99", "[::1]:2183", "fe80::1"});
+  const auto separate = zookeeper::parse_hosts({"zk1", "127.0.0.7:99", "[::1]:2183", "fe80::1"});
   REQUIRE(separate.hosts ==
-          std::vector<std::string>{"zk1:2181", "10.0.0.7:99", "[::1]:2183", "[fe80::1]:2181"});
+          std::vector<std::string>{"zk1:2181", "127.0.0.7:99", "[::1]:2183", "[fe80::1]:2181"});
   REQUIRE(separate.chroot.empty());
   REQUIRE(zookeeper::parse_hosts({"zk1/"}).chroot.empty());
 }

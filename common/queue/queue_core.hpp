@@ -1,0 +1,112 @@
+// What LockingQueue's calls share: paths, the view with its one refresher, what is known of the
+// folder. Separate from it so that what a caller has given up can still end properly.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/queue/locking_queue.hpp"
+#include "common/queue/queue_view.hpp"
+
+namespace jobengine::queue {
+
+// Lives on the loop. Every coroutine holds it by shared_ptr and looks at abandoned() before it
+// touches the session after a suspension.
+class QueueCore : public std::enable_shared_from_this<QueueCore> {
+ public:
+  QueueCore(zookeeper::Session& session, QueueOptions options);
+  QueueCore(const QueueCore&) = delete;
+  QueueCore& operator=(const QueueCore&) = delete;
+
+  // The queue is being destroyed; its session may be next.
+  void abandon();
+  bool abandoned() const { return abandoned_; }
+  // No request will ever be answered again.
+  bool closed() const;
+
+  const std::string& taker_id() const { return taker_id_; }
+  const std::string& entries_path() const { return entries_path_; }
+  const std::string& taken_path() const { return taken_path_; }
+  std::string entry_path(const EntryName& name) const;
+  std::string lock_path(const EntryName& name) const;
+  // Throws Failure when the queue or its session is gone.
+  zookeeper::Session& session() const;
+  bool same_epoch(zookeeper::Epoch epoch) const;
+  bool leased() const;
+
+  QueueView& view() { return view_; }
+  // Wakes every taker that waits for a change of the view.
+  void view_changed();
+
+  // Creates /job/entries and /job/taken. Throws Failure when it cannot.
+  awaitable<void> ensure_folders();
+  // The first sequence number a create sent from now on can get: no entry below it can be its.
+  std::int64_t next_sequence() const { return next_sequence_; }
+  void learn_from(const zookeeper::Stat& entries_stat);
+  void learn_from(const std::string& created_path);
+
+  // Waits for an entry and locks it.
+  awaitable<std::optional<TakenEntry>> take(runtime::Event& stop);
+  awaitable<FinishOutcome> consume(TakenEntry entry);
+  awaitable<FinishOutcome> release(TakenEntry entry, runtime::TimePoint not_before);
+
+  // Who has the lock, after everything sent before was applied.
+  enum class Lock { Ours, Others, None };
+  struct Look {
+    Lock lock = Lock::None;
+    bool entry_exists = false;
+    std::int32_t version = 0;
+  };
+  awaitable<Look> look_at(EntryName name);
+
+ private:
+  // One try to take one entry; goes on alone when the taker has left meanwhile.
+  struct Attempt {
+    EntryName name;
+    runtime::Event ended;
+    std::optional<TakenEntry> entry;
+    bool given_up = false;
+  };
+  awaitable<void> keep_view();
+  awaitable<void> list_folders();
+  awaitable<bool> wait_until_listing_pays();
+  awaitable<bool> entries_were_added();
+  awaitable<void> attempt(std::shared_ptr<Attempt> attempt);
+  awaitable<std::optional<TakenEntry>> try_to_take(EntryName name);
+  awaitable<std::optional<TakenEntry>> take_with(EntryName name, zookeeper::DataReply read,
+                                                 zookeeper::Epoch epoch, bool& again);
+  awaitable<std::optional<TakenEntry>> adopt(EntryName name, std::string data,
+                                             zookeeper::Epoch epoch, bool& again);
+  void spawn(runtime::Executor loop, awaitable<void> coroutine);
+
+  zookeeper::Session* session_;
+  std::string taker_id_;
+  std::string entries_path_;
+  std::string taken_path_;
+  bool abandoned_ = false;
+
+  QueueView view_;
+  int takers_ = 0;
+  bool view_is_kept_ = false;
+  runtime::Event wanted_;        // a taker came, or found the view dry
+  runtime::Event view_changed_;  // pulsed
+  zookeeper::Watch folders_changed_;
+  std::int64_t listed_creations_ = 0;
+  runtime::TimePoint next_news_check_;
+  std::int64_t next_sequence_;
+  zookeeper::Session::Subscription subscription_;
+};
+
+// Throws Failure.
+[[noreturn]] void session_is_closed();
+// The count of creations in a folder, from its stat.
+std::int64_t creations(const zookeeper::Stat& folder);
+
+// put() and put_all(): `requests` may be of any number.
+awaitable<std::vector<PutReply>> put_entries(std::shared_ptr<QueueCore> core,
+                                             std::vector<PutRequest> requests);
+
+}  // namespace jobengine::queue

@@ -1,0 +1,159 @@
+// How entries are made. A create is never repeated on suspicion: what may have happened is looked
+// for.
+#include <algorithm>
+#include <map>
+#include <span>
+
+#include "common/queue/queue_core.hpp"
+#include "common/runtime/failure.hpp"
+
+namespace jobengine::queue {
+
+namespace {
+
+using zookeeper::ZnodeError;
+
+// A server refuses requests of 1 MB, and a follower pays for each as a whole.
+constexpr std::size_t most_operations = 100;
+constexpr std::size_t most_bytes = 256 * 1024;
+constexpr std::size_t reads_at_once = 100;
+
+// The first of `requests` that go into one multi.
+std::size_t batch_size(std::span<const PutRequest> requests) {
+  std::size_t bytes = 0;
+  std::size_t count = 0;
+  while (count < requests.size() && count < most_operations) {
+    bytes += requests[count].job_id.size() + 64;
+    if (count > 0 && bytes > most_bytes) break;
+    ++count;
+  }
+  return count;
+}
+
+std::string path_to_create(const QueueCore& core, const PutRequest& request) {
+  return core.entries_path() + "/" + entry_prefix(request.priority);
+}
+
+// The names of the entries with one of the priorities of `requests` and a sequence number from
+// `first` on.
+std::vector<EntryName> candidates(const std::vector<std::string>& names,
+                                  std::span<const PutRequest> requests, std::int64_t first) {
+  std::vector<EntryName> found;
+  for (const std::string& text : names) {
+    const auto name = parse_entry_name(text);
+    if (!name || name->sequence < first) continue;
+    const bool asked =
+        std::any_of(requests.begin(), requests.end(),
+                    [&](const PutRequest& request) { return request.priority == name->priority; });
+    if (asked) found.push_back(*name);
+  }
+  return found;
+}
+
+// (priority, job id) → path of the entries among `names` that still exist.
+using Found = std::multimap<std::pair<int, std::string>, std::string>;
+awaitable<Found> read_entries(std::shared_ptr<QueueCore> core, std::vector<EntryName> names) {
+  Found found;
+  for (std::size_t from = 0; from < names.size(); from += reads_at_once) {
+    const std::size_t to = std::min(from + reads_at_once, names.size());
+    std::vector<awaitable<zookeeper::DataReply>> reads;
+    for (std::size_t i = from; i < to; ++i) {
+      reads.push_back(core->session().get(core->entry_path(names[i])));
+    }
+    for (std::size_t i = from; i < to; ++i) {
+      auto read = co_await std::move(reads[i - from]);
+      if (read.error != ZnodeError::Ok) continue;
+      found.emplace(std::pair(names[i].priority, std::move(read.data)), core->entry_path(names[i]));
+    }
+  }
+  co_return found;
+}
+
+// The outcome of creating `requests` is unknown: whatever of them is there now was made by it,
+// since its number cannot be below `first`.
+awaitable<std::vector<PutReply>> look_for(std::shared_ptr<QueueCore> core,
+                                          std::span<const PutRequest> requests,
+                                          std::int64_t first) {
+  zookeeper::ChildrenReply listing;
+  do {
+    auto synced = core->session().sync(core->entries_path());
+    auto listed = core->session().children(core->entries_path());
+    co_await std::move(synced);
+    listing = co_await std::move(listed);
+  } while (zookeeper::outcome_unknown(listing.error));
+  auto names = candidates(listing.names, requests, first);
+  Found found = co_await read_entries(core, std::move(names));
+  std::vector<PutReply> replies;
+  for (const PutRequest& request : requests) {
+    PutReply reply;
+    const auto entry = found.find(std::pair(request.priority, request.job_id));
+    if (entry == found.end()) {
+      reply.outcome = PutOutcome::Unknown;
+    } else {
+      reply.path = entry->second;
+      found.erase(entry);
+    }
+    replies.push_back(std::move(reply));
+  }
+  co_return replies;
+}
+
+// One multi, or one create.
+awaitable<std::vector<PutReply>> put_batch(std::shared_ptr<QueueCore> core,
+                                           std::span<const PutRequest> requests) {
+  for (bool folders_made = false;; folders_made = true) {
+    const std::int64_t first = core->next_sequence();
+    std::vector<zookeeper::Operation> operations;
+    for (const PutRequest& request : requests) {
+      operations.push_back(
+          zookeeper::create_operation(path_to_create(*core, request), request.job_id,
+                                      zookeeper::CreateMode::PersistentSequential));
+    }
+    const auto reply = co_await core->session().multi(std::move(operations));
+    if (reply.error == ZnodeError::NoNode && !folders_made) {
+      co_await core->ensure_folders();
+      continue;
+    }
+    std::vector<PutReply> replies;
+    if (zookeeper::outcome_unknown(reply.error)) {
+      replies = co_await look_for(core, requests, first);
+      co_return replies;
+    }
+    if (reply.error != ZnodeError::Ok) {
+      throw runtime::Failure("cannot put " + requests.front().job_id.substr(0, 100) +
+                             " into the queue " + core->entries_path() + ": " +
+                             std::string(text(reply.error)));
+    }
+    for (const auto& result : reply.results) {
+      core->learn_from(result.path);
+      PutReply made;
+      made.path = result.path;
+      replies.push_back(std::move(made));
+    }
+    co_return replies;
+  }
+}
+
+}  // namespace
+
+awaitable<std::vector<PutReply>> put_entries(std::shared_ptr<QueueCore> core,
+                                             std::vector<PutRequest> requests) {
+  std::vector<PutReply> replies;
+  if (requests.empty()) co_return replies;
+  // Where the numbers begin, so that an answer that is lost can be looked for among few.
+  if (core->next_sequence() < 0) {
+    const auto folder = co_await core->session().exists(core->entries_path());
+    if (folder.error == ZnodeError::Ok) core->learn_from(folder.stat);
+  }
+  const std::span<const PutRequest> all(requests);
+  for (std::size_t from = 0; from < all.size();) {
+    const std::size_t size = batch_size(all.subspan(from));
+    const auto batch = all.subspan(from, size);
+    auto made = co_await put_batch(core, batch);
+    std::move(made.begin(), made.end(), std::back_inserter(replies));
+    from += size;
+  }
+  co_return replies;
+}
+
+}  // namespace jobengine::queue

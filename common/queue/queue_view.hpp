@@ -1,0 +1,70 @@
+// What one process believes is free in the queue. It only suggests: the multi of a take decides.
+// Pure: no clock, no I/O.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/queue/entry_name.hpp"
+
+namespace jobengine::queue {
+
+struct ViewOptions {
+  // Among how many entries of the most urgent priority a choice is made at random, so that a fleet
+  // does not fight over the first one.
+  std::size_t head_window = 64;
+  // A refresh that took t is followed by none for this many times t.
+  double refresh_spacing = 20.0;
+};
+
+class QueueView {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using TimePoint = Clock::time_point;
+  using Duration = Clock::duration;
+
+  explicit QueueView(ViewOptions options, std::uint64_t seed = std::random_device{}());
+
+  // Both folders were listed, which took `cost` and ended `now`. Foreign names are ignored; the two
+  // listings need not be of one moment.
+  void refresh(const std::vector<std::string>& entries, const std::vector<std::string>& taken,
+               TimePoint now, Duration cost);
+  // No refresh before this moment.
+  TimePoint next_refresh() const { return next_refresh_; }
+
+  // One of the most urgent free entries. It is ours to deal with until one of the three calls
+  // below; no other choice will name it, whatever a listing says.
+  std::optional<EntryName> choose(TimePoint now);
+  // It is not there or not free: forgotten until a refresh finds it again.
+  void drop(const EntryName& name);
+  // It is free again, but not for us before `not_before`.
+  void put_back(const EntryName& name, TimePoint not_before);
+
+  // Nothing can be chosen now.
+  bool dry(TimePoint now) const;
+  // When the first of the entries that were put back may be chosen; none without any.
+  std::optional<TimePoint> next_due() const;
+
+  // The session is over, and with it every lock: nothing is ours to deal with any more.
+  void forget_ours() { ours_.clear(); }
+
+ private:
+  void readmit(TimePoint now);
+  void insert(const EntryName& name);
+
+  const ViewOptions options_;
+  std::mt19937_64 random_;
+  std::vector<EntryName> free_;  // most urgent last, where removing is cheap
+  std::set<EntryName> ours_;     // being taken, held, or being finished by this process
+  std::map<EntryName, TimePoint> backed_off_;
+  TimePoint next_refresh_ = TimePoint::min();
+};
+
+}  // namespace jobengine::queue

@@ -1,0 +1,140 @@
+#include "common/queue/queue_view.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace jobengine::queue;
+using namespace std::chrono_literals;
+
+namespace {
+
+const QueueView::TimePoint start{1000s};
+
+QueueView view_of(const std::vector<std::string>& entries,
+                  const std::vector<std::string>& taken = {}, std::size_t head_window = 1) {
+  ViewOptions options;
+  options.head_window = head_window;
+  QueueView view(options, 1);
+  view.refresh(entries, taken, start, 1ms);
+  return view;
+}
+
+std::string chosen(QueueView& view, QueueView::TimePoint now = start) {
+  const auto name = view.choose(now);
+  return name ? name->text() : "nothing";
+}
+
+}  // namespace
+
+TEST_CASE("view: serves by priority, then by arrival", "[queue]") {
+  auto view = view_of({"entry-050-0000000002", "entry-999-0000000001", "entry-050-0000000003",
+                       "entry-007-0000000009"});
+  REQUIRE(chosen(view) == "entry-007-0000000009");
+  REQUIRE(chosen(view) == "entry-050-0000000002");
+  REQUIRE(chosen(view) == "entry-050-0000000003");
+  REQUIRE_FALSE(view.dry(start));
+  REQUIRE(chosen(view) == "entry-999-0000000001");
+  REQUIRE(view.dry(start));
+  REQUIRE(chosen(view) == "nothing");
+}
+
+TEST_CASE("view: what is taken, foreign names and locks without an entry are left alone",
+          "[queue]") {
+  auto view = view_of({"entry-050-0000000001", "entry-050-0000000002", "mine", "entry-5-1", ""},
+                      {"entry-050-0000000001", "entry-010-0000000007", "other"});
+  REQUIRE(chosen(view) == "entry-050-0000000002");
+  REQUIRE(view.dry(start));
+}
+
+TEST_CASE("view: chooses at random within the head window of the most urgent priority", "[queue]") {
+  std::vector<std::string> entries;
+  for (int i = 0; i < 10; ++i) entries.push_back(EntryName{50, i}.text());
+  for (int i = 10; i < 20; ++i) entries.push_back(EntryName{60, i}.text());
+  std::set<std::int64_t> seen;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    ViewOptions options;
+    options.head_window = 4;
+    QueueView view(options, seed);
+    view.refresh(entries, {}, start, 1ms);
+    const auto name = view.choose(start);
+    REQUIRE(name->priority == 50);
+    seen.insert(name->sequence);
+  }
+  REQUIRE(seen == std::set<std::int64_t>{0, 1, 2, 3});
+
+  auto wide = view_of(entries, {}, 1000);
+  for (int i = 0; i < 10; ++i) REQUIRE(wide.choose(start)->priority == 50);
+  REQUIRE(wide.choose(start)->priority == 60);
+}
+
+TEST_CASE("view: what is being dealt with is not chosen again, whatever a listing says",
+          "[queue]") {
+  auto view = view_of({"entry-050-0000000001"});
+  const auto name = view.choose(start);
+  view.refresh({"entry-050-0000000001"}, {}, start, 1ms);
+  REQUIRE(view.dry(start));
+  SECTION("dropped, it comes back with the next listing") {
+    view.drop(*name);
+    REQUIRE(view.dry(start));
+    view.refresh({"entry-050-0000000001"}, {}, start, 1ms);
+    REQUIRE(chosen(view) == name->text());
+  }
+  SECTION("a new session frees all") {
+    view.forget_ours();
+    view.refresh({"entry-050-0000000001"}, {}, start, 1ms);
+    REQUIRE(chosen(view) == name->text());
+  }
+}
+
+TEST_CASE("view: an entry put back waits its time and does not block what is behind it",
+          "[queue]") {
+  auto view = view_of({"entry-050-0000000001", "entry-050-0000000002"});
+  const auto first = view.choose(start);
+  view.put_back(*first, start + 5s);
+  REQUIRE(view.next_due() == start + 5s);
+  view.refresh({"entry-050-0000000001", "entry-050-0000000002"}, {}, start + 1s, 1ms);
+  REQUIRE(chosen(view, start + 1s) == "entry-050-0000000002");
+  REQUIRE(view.dry(start + 4s));
+  REQUIRE_FALSE(view.dry(start + 5s));
+  REQUIRE(chosen(view, start + 5s) == "entry-050-0000000001");
+  REQUIRE_FALSE(view.next_due());
+}
+
+TEST_CASE("view: an entry put back is forgotten when it is gone", "[queue]") {
+  auto view = view_of({"entry-050-0000000001"});
+  view.put_back(*view.choose(start), start + 5s);
+  view.refresh({}, {}, start + 1s, 1ms);
+  REQUIRE_FALSE(view.next_due());
+  REQUIRE(chosen(view, start + 9s) == "nothing");
+}
+
+TEST_CASE("view: an entry put back at once keeps its place", "[queue]") {
+  auto view = view_of({"entry-050-0000000001", "entry-050-0000000002"});
+  view.put_back(*view.choose(start), QueueView::TimePoint());
+  REQUIRE(chosen(view) == "entry-050-0000000001");
+  REQUIRE(chosen(view) == "entry-050-0000000002");
+}
+
+TEST_CASE("view: refreshes are spaced by what they cost", "[queue]") {
+  ViewOptions options;
+  options.refresh_spacing = 20;
+  QueueView view(options, 1);
+  REQUIRE(view.next_refresh() < start);
+  view.refresh({}, {}, start, 50ms);
+  REQUIRE(view.next_refresh() == start + 1s);
+  view.refresh({}, {}, start + 1s, 1ms);
+  REQUIRE(view.next_refresh() == start + 1s + 20ms);
+}
+
+TEST_CASE("view: a hundred thousand entries are worked off", "[queue]") {
+  std::vector<std::string> entries;
+  for (int i = 0; i < 100000; ++i) entries.push_back(EntryName{i % 1000, i}.text());
+  auto view = view_of(entries, {}, 64);
+  int priority = 0;
+  for (int i = 0; i < 100000; ++i) {
+    const auto name = view.choose(start);
+    REQUIRE(name);
+    REQUIRE(name->priority >= priority);
+    priority = name->priority;
+  }
+  REQUIRE(view.dry(start));
+}
