@@ -1,0 +1,78 @@
+// The commands of jobctl as values: what was asked for, checked as far as it can be without asking
+// anybody.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace jobengine::ctl {
+
+// Beyond program::exit_ok, exit_failure and exit_usage.
+inline constexpr int exit_job_failed = 3;
+inline constexpr int exit_job_canceled = 4;
+inline constexpr int exit_interrupted = 130;
+
+enum class Output { Table, Json };
+
+struct SubmitCommand {
+  std::string action;
+  std::string target;   // href of the target resource; "": none
+  std::string name;     // "": none
+  std::string payload;  // JSON text; "": none
+  std::optional<int> priority;
+  std::string mode;  // push, pull, mixed; "": the API's default
+  bool wait = false;
+};
+
+struct ListCommand {
+  std::vector<std::string> states;  // upper case
+  std::string action;
+  std::string filter;  // CIMI, joined with the others by "and"
+  int first = 1;
+  int last = 20;
+};
+
+struct ShowCommand {
+  std::string job;
+};
+
+struct CancelCommand {
+  std::vector<std::string> jobs;
+};
+
+struct QueueCommand {
+  int last = 20;  // how many entries of the head, and how many taken ones, are shown
+  std::chrono::milliseconds timeout{10000};
+};
+
+struct DevCommand {
+  std::string directory;   // "": a fresh temporary one, removed at the end
+  int api_port = 0;        // 0: a free one
+  int zookeeper_port = 0;  // 0: a free one
+  int executors = 1;
+  int distributors = 1;
+  int slots = 0;                 // 0: the executor's default
+  std::vector<std::string> run;  // a command to run when everything is ready
+  bool once = false;             // stop when `run` has ended
+  std::chrono::milliseconds drain_timeout{10000};
+};
+
+struct DemoCommand {
+  std::string directory;
+  bool no_hints = false;
+};
+
+struct HealthCommand {
+  std::string address = "127.0.0.1";
+  int port = 0;
+  bool ready = false;  // /readyz instead of /healthz
+  std::chrono::milliseconds timeout{5000};
+};
+
+using Command = std::variant<SubmitCommand, ListCommand, ShowCommand, CancelCommand, QueueCommand,
+                             DevCommand, DemoCommand, HealthCommand>;
+
+}  // namespace jobengine::ctl

@@ -1,0 +1,315 @@
+#include "ctl/command_line.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+
+#include "common/job/job_state.hpp"
+#include "common/program/program.hpp"
+#include "common/runtime/failure.hpp"
+#include "ctl/payload.hpp"
+
+namespace jobengine::ctl {
+
+namespace {
+
+using configuration::OptionDeclaration;
+using configuration::OptionKind;
+using configuration::UsageError;
+
+constexpr const char* footer = R"(Examples:
+  jobctl submit dummy_test_action --payload '{"duration": 2}' --wait
+  jobctl submit run_command --payload '{"argv": ["uname", "-a"]}' --wait
+  jobctl list --state FAILED --last 50
+  jobctl show 0195e9a2-5c1b-7d2e-9f00-3a5b7c9d1e2f
+  jobctl dev --slots 8
+
+Exit codes:
+  0    done; with --wait: the job ended SUCCESS
+  1    failure: something cannot be reached, was refused or does not exist
+  2    wrong use: an unknown command or option, a bad value
+  3    submit --wait: the job ended FAILED
+  4    submit --wait: the job ended CANCELED
+  130  interrupted (Ctrl-C); a job that was waited for goes on)";
+
+// Takes the shared options wherever they stand, to hand them to configuration::load as they were
+// written.
+class SharedArguments {
+ public:
+  SharedArguments(CLI::App& app, const program::OptionList& options) {
+    for (const OptionDeclaration& option : options) declare(app, option);
+    add(app, "--config", "FILE", "YAML file with any of the options above", 1, "Shared options");
+  }
+
+  std::vector<std::string> as_written() const {
+    std::vector<std::string> arguments;
+    for (const auto& [name, given] : given_) {
+      if (given.option->count() == 0) continue;
+      arguments.push_back(name);
+      arguments.insert(arguments.end(), given.values.begin(), given.values.end());
+    }
+    return arguments;
+  }
+
+ private:
+  struct Given {
+    CLI::Option* option = nullptr;
+    std::vector<std::string> values;
+  };
+
+  void declare(CLI::App& app, const OptionDeclaration& option) {
+    if (option.kind == OptionKind::Document) return;
+    const std::string name = "--" + option.name;
+    std::string help = option.help;
+    if (!option.default_text.empty() && option.kind != OptionKind::Flag) {
+      help += " (default " + option.default_text + ")";
+    }
+    const int values = option.kind == OptionKind::Flag ? 0 : 1;
+    add(app, name, option.placeholder, help, values, "Shared options", option.letter);
+    if (option.kind == OptionKind::TextList) given_[name].option->expected(1, 1000);
+    if (option.secret) {
+      add(app, name + "-file", "FILE", "Read " + name + " from this file", 1, "Shared options");
+    }
+  }
+
+  void add(CLI::App& app, const std::string& name, const std::string& placeholder,
+           const std::string& help, int values, const std::string& group, char letter = 0) {
+    Given& given = given_[name];
+    const std::string names = letter != 0 ? std::string("-") + letter + "," + name : name;
+    given.option = values == 0 ? app.add_flag(names, help)
+                               : app.add_option(names, given.values, help)->expected(values);
+    given.option->group(group);
+    if (values != 0) given.option->type_name(placeholder.empty() ? "TEXT" : placeholder);
+  }
+
+  std::map<std::string, Given> given_;  // its elements do not move: CLI11 keeps references to them
+};
+
+// Everything the options of one run are written into.
+struct Parsed {
+  SubmitCommand submit;
+  std::string payload_argument;
+  int priority = 0;
+  ListCommand list;
+  ShowCommand show;
+  CancelCommand cancel;
+  QueueCommand queue;
+  DevCommand dev;
+  std::string drain_timeout = "10s";
+  DemoCommand demo;
+  HealthCommand health;
+  std::string output = "table";
+  std::string queue_timeout = "10s";
+  std::string health_timeout = "5s";
+};
+
+std::chrono::milliseconds duration(const std::string& text, const std::string& option) {
+  const auto value = configuration::parse_duration(text);
+  if (!value) {
+    throw UsageError(option + ": '" + text + "' is no duration; expected e.g. 500ms, 30s or 2m");
+  }
+  return *value;
+}
+
+void declare_job_commands(CLI::App& app, Parsed& to) {
+  auto* submit = app.add_subcommand("submit", "Create a job");
+  submit->add_option("ACTION", to.submit.action, "The action to run")->required();
+  submit->add_option("--target", to.submit.target, "The target resource, e.g. deployment/1234")
+      ->type_name("HREF");
+  submit
+      ->add_option("--payload", to.payload_argument,
+                   "The action's payload: JSON, @FILE, or - for standard input")
+      ->type_name("JSON");
+  submit->add_option("--name", to.submit.name, "A name for the job")->type_name("TEXT");
+  submit->add_option("--priority", to.priority, "0 to 999, lower is served first (default 999)")
+      ->check(CLI::Range(0, 999))
+      ->type_name("N");
+  submit->add_option("--mode", to.submit.mode, "push, pull or mixed (default push)")
+      ->check(CLI::IsMember({"push", "pull", "mixed"}))
+      ->type_name("MODE");
+  submit->add_flag("--wait", to.submit.wait,
+                   "Wait for its end; exit 0 for SUCCESS, 3 for FAILED, 4 for CANCELED");
+
+  auto* list = app.add_subcommand("list", "List jobs, newest first");
+  list->add_option("--state", to.list.states,
+                   "Only jobs in one of these states, e.g. QUEUED,RUNNING")
+      ->delimiter(',')
+      ->transform(
+          CLI::IsMember({"QUEUED", "RUNNING", "SUCCESS", "FAILED", "CANCELED"}, CLI::ignore_case))
+      ->type_name("STATE");
+  list->add_option("--action", to.list.action, "Only jobs of this action")->type_name("ACTION");
+  list->add_option("--filter", to.list.filter, "Only jobs this filter (CIMI) lets through")
+      ->type_name("FILTER");
+  list->add_option("--first", to.list.first, "From the n-th job on (default 1)")
+      ->check(CLI::Range(1, 10000))
+      ->type_name("N");
+  list->add_option("--last", to.list.last, "To the n-th job (default 20)")
+      ->check(CLI::Range(0, 10000))
+      ->type_name("N");
+
+  auto* show = app.add_subcommand("show", "Show everything about one job");
+  show->add_option("JOB", to.show.job, "Its id, with or without job/")->required();
+
+  auto* cancel = app.add_subcommand("cancel", "Cancel jobs");
+  cancel->add_option("JOB", to.cancel.jobs, "Their ids, with or without job/")->required();
+
+  auto* queue = app.add_subcommand(
+      "queue", "Show the queue in ZooKeeper: depth, head, and what is taken by whom");
+  queue->add_option("--last", to.queue.last, "Entries shown of each kind (default 20)")
+      ->check(CLI::Range(0, 100000))
+      ->type_name("N");
+  queue->add_option("--timeout", to.queue_timeout, "How long ZooKeeper may take (default 10s)")
+      ->type_name("DURATION");
+}
+
+void declare_system_commands(CLI::App& app, Parsed& to) {
+  auto* dev =
+      app.add_subcommand("dev",
+                         "Run the whole system on this machine until Ctrl-C: ZooKeeper, job-api, "
+                         "job-distributor, job-executor");
+  dev->add_option("--directory", to.dev.directory,
+                  "Data, logs and credentials go here and stay (default: a fresh temporary folder, "
+                  "removed at the end)")
+      ->type_name("DIR");
+  const auto port = CLI::Range(1, 65535);
+  dev->add_option("--api-port", to.dev.api_port, "Port of job-api (default: a free one)")
+      ->check(port)
+      ->type_name("PORT");
+  dev->add_option("--zk-port", to.dev.zookeeper_port, "Port of ZooKeeper (default: a free one)")
+      ->check(port)
+      ->type_name("PORT");
+  dev->add_option("--executors", to.dev.executors, "How many executors (default 1)")
+      ->check(CLI::Range(0, 64))
+      ->type_name("N");
+  dev->add_option("--slots", to.dev.slots, "Slots of each executor (default: cores)")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N");
+  dev->add_option("--distributors", to.dev.distributors, "How many distributors (default 1)")
+      ->check(CLI::Range(0, 16))
+      ->type_name("N");
+  dev->add_option("--drain-timeout", to.drain_timeout,
+                  "How long running jobs may go on after Ctrl-C (default 10s)")
+      ->type_name("DURATION");
+  dev->add_flag("--once", to.dev.once, "Stop when COMMAND has ended, with its exit code");
+  dev->add_option("COMMAND", to.dev.run,
+                  "Run this when everything is ready, with JOB_API_URL, JOB_API_USER, "
+                  "JOB_API_PASS and JOB_ZK_HOSTS set; write -- before it");
+
+  auto* demo = app.add_subcommand(
+      "demo",
+      "Compute the SHA-256 of every source file below a folder, one run_command job each, "
+      "and show the results");
+  demo->add_option("DIRECTORY", to.demo.directory, "The folder")->required();
+  demo->add_flag("--no-hints", to.demo.no_hints, "Do not print what to try next");
+
+  auto* health = app.add_subcommand("health", "Ask a process of the engine whether it is healthy");
+  health->add_option("--port", to.health.port, "Its --telemetry-port (JOB_TELEMETRY_PORT)")
+      ->check(port)
+      ->envname("JOB_TELEMETRY_PORT")
+      ->required()
+      ->type_name("PORT");
+  health->add_option("--address", to.health.address, "Its --telemetry-address (default 127.0.0.1)")
+      ->type_name("ADDRESS");
+  health->add_option("--timeout", to.health_timeout, "How long the answer may take (default 5s)")
+      ->type_name("DURATION");
+  health->add_flag("--ready", to.health.ready, "Ask whether it is ready instead");
+}
+
+Command chosen(const std::string& name, Parsed& parsed, const CLI::App& subcommand) {
+  if (name == "submit") {
+    if (!parsed.payload_argument.empty() || subcommand.count("--payload") > 0) {
+      parsed.submit.payload = read_payload(parsed.payload_argument);
+    }
+    if (subcommand.count("--priority") > 0) parsed.submit.priority = parsed.priority;
+    return parsed.submit;
+  }
+  if (name == "list") return parsed.list;
+  if (name == "show") {
+    parsed.show.job = job_id(parsed.show.job);
+    return parsed.show;
+  }
+  if (name == "cancel") {
+    for (std::string& job : parsed.cancel.jobs) job = job_id(job);
+    return parsed.cancel;
+  }
+  if (name == "queue") {
+    parsed.queue.timeout = duration(parsed.queue_timeout, "--timeout");
+    return parsed.queue;
+  }
+  if (name == "demo") return parsed.demo;
+  if (name == "health") {
+    parsed.health.timeout = duration(parsed.health_timeout, "--timeout");
+    return parsed.health;
+  }
+  JE_CHECK(name == "dev", "a command that was declared");
+  parsed.dev.drain_timeout = duration(parsed.drain_timeout, "--drain-timeout");
+  if (parsed.dev.once && parsed.dev.run.empty()) {
+    throw UsageError("--once needs a COMMAND: jobctl dev --once -- COMMAND");
+  }
+  return parsed.dev;
+}
+
+// "unknown command 'lst'" rather than CLI11's list of what was not expected.
+std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
+  if (!app.get_subcommands().empty()) return error.what();
+  const auto rest = app.remaining();
+  for (const std::string& argument : rest) {
+    if (argument.starts_with('-')) continue;
+    std::string known;
+    for (const CLI::App* command : app.get_subcommands({})) {
+      known += (known.empty() ? "" : ", ") + command->get_name();
+    }
+    return "unknown command '" + argument + "'; the commands are " + known;
+  }
+  return rest.empty() ? error.what() : "unknown option " + rest.front();
+}
+
+}  // namespace
+
+configuration::ProgramDeclaration shared_declaration() {
+  configuration::ProgramDeclaration declaration;
+  declaration.name = "jobctl";
+  using program::operator+;
+  declaration.options =
+      program::api_options() + program::zookeeper_options() + program::logging_options();
+  // Of a process that stays; here it is the name of the job submitted.
+  std::erase_if(declaration.options, [](const auto& option) { return option.name == "name"; });
+  for (OptionDeclaration& option : declaration.options) {
+    if (option.name == "api-url") option.default_text = "http://127.0.0.1:8200";
+    if (option.name == "log-level") option.default_text = "CRITICAL";
+    if (option.name == "log-format") option.default_text = "text";
+  }
+  return declaration;
+}
+
+std::variant<CommandLine, Answer> parse_command_line(int argc, const char* const* argv) {
+  CLI::App app("The operator's command line of the job engine", "jobctl");
+  app.set_version_flag("--version", std::string("jobctl ") + JE_VERSION);
+  app.footer(footer);
+  app.fallthrough();
+  Parsed parsed;
+  app.add_option("-o,--output", parsed.output, "table for people or json for machines")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->type_name("FORM");
+  const SharedArguments shared(app, shared_declaration().options);
+  declare_job_commands(app, parsed);
+  declare_system_commands(app, parsed);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return Answer{app.help()};
+  } catch (const CLI::CallForAllHelp&) {
+    return Answer{app.help("", CLI::AppFormatMode::All)};
+  } catch (const CLI::CallForVersion& version) {
+    return Answer{std::string(version.what()) + "\n"};
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(complaint(app, error));
+  }
+  const auto subcommands = app.get_subcommands();
+  if (subcommands.empty()) throw UsageError("no command given");
+  const CLI::App& subcommand = *subcommands.front();
+  return CommandLine{chosen(subcommand.get_name(), parsed, subcommand),
+                     parsed.output == "json" ? Output::Json : Output::Table, shared.as_written()};
+}
+
+}  // namespace jobengine::ctl

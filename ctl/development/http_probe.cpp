@@ -1,0 +1,64 @@
+#include "ctl/development/http_probe.hpp"
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <cstdlib>
+
+#include "common/runtime/deadline.hpp"
+
+namespace jobengine::development {
+
+namespace {
+
+using asio::ip::tcp;
+
+ProbeReply no_answer(const std::string& why) {
+  ProbeReply reply;
+  reply.text = why;
+  return reply;
+}
+
+ProbeReply parse(const std::string& answer) {
+  constexpr std::string_view protocol = "HTTP/1.1 ";
+  if (!answer.starts_with(protocol)) return no_answer("the answer is not HTTP");
+  ProbeReply reply;
+  reply.status = std::atoi(answer.c_str() + protocol.size());
+  const auto body = answer.find("\r\n\r\n");
+  if (body != std::string::npos) reply.text = answer.substr(body + 4);
+  return reply;
+}
+
+awaitable<ProbeReply> ask(std::string address, std::uint16_t port, std::string path) {
+  auto loop = co_await asio::this_coro::executor;
+  boost::system::error_code error;
+  const auto ip = asio::ip::make_address(address, error);
+  if (error) co_return no_answer(address + " is no IP address");
+  tcp::socket socket(loop);
+  const tcp::endpoint endpoint(ip, port);
+  co_await socket.async_connect(endpoint, asio::redirect_error(use_awaitable, error));
+  if (error) co_return no_answer(error.message());
+  const std::string question =
+      "GET " + path + " HTTP/1.1\r\nHost: " + address + "\r\nConnection: close\r\n\r\n";
+  const auto out = asio::buffer(question);
+  co_await asio::async_write(socket, out, asio::redirect_error(use_awaitable, error));
+  if (error) co_return no_answer(error.message());
+  std::string answer;
+  constexpr std::size_t most = 65536;
+  auto in = asio::dynamic_buffer(answer, most);
+  co_await asio::async_read(socket, in, asio::redirect_error(use_awaitable, error));
+  co_return parse(answer);
+}
+
+}  // namespace
+
+awaitable<ProbeReply> probe(std::string address, std::uint16_t port, std::string path,
+                            runtime::Duration limit) {
+  auto asking = ask(std::move(address), port, std::move(path));
+  const auto deadline = runtime::Clock::now() + limit;
+  auto reply = co_await runtime::until(deadline, std::move(asking));
+  co_return reply.value_or(no_answer("no answer in time"));
+}
+
+}  // namespace jobengine::development

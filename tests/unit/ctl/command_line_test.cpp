@@ -1,0 +1,115 @@
+#include "ctl/command_line.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace jobengine;
+using Catch::Contains;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::variant<ctl::CommandLine, ctl::Answer> parse(std::vector<std::string> arguments) {
+  std::vector<const char*> argv = {"jobctl"};
+  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+  return ctl::parse_command_line(static_cast<int>(argv.size()), argv.data());
+}
+
+ctl::CommandLine line(std::vector<std::string> arguments) {
+  return std::get<ctl::CommandLine>(parse(std::move(arguments)));
+}
+
+template <class Command>
+Command command(std::vector<std::string> arguments) {
+  return std::get<Command>(line(std::move(arguments)).command);
+}
+
+}  // namespace
+
+TEST_CASE("command line: submit takes what a job is made of", "[ctl]") {
+  const auto submit = command<ctl::SubmitCommand>(
+      {"submit", "run_command", "--target", "deployment/1", "--payload", "{\"argv\": []}",
+       "--priority", "5", "--mode", "mixed", "--name", "mine", "--wait"});
+  REQUIRE(submit.action == "run_command");
+  REQUIRE(submit.target == "deployment/1");
+  REQUIRE(submit.payload == "{\"argv\": []}");
+  REQUIRE(submit.priority == 5);
+  REQUIRE(submit.mode == "mixed");
+  REQUIRE(submit.name == "mine");
+  REQUIRE(submit.wait);
+}
+
+TEST_CASE("command line: what is not given is left to the API", "[ctl]") {
+  const auto submit = command<ctl::SubmitCommand>({"submit", "x"});
+  REQUIRE_FALSE(submit.priority.has_value());
+  REQUIRE(submit.mode.empty());
+  REQUIRE(submit.payload.empty());
+}
+
+TEST_CASE("command line: list takes states in any case, separated by commas", "[ctl]") {
+  const auto list = command<ctl::ListCommand>({"list", "--state", "queued,Running", "--last", "7"});
+  REQUIRE(list.states == std::vector<std::string>{"QUEUED", "RUNNING"});
+  REQUIRE(list.last == 7);
+}
+
+TEST_CASE("command line: shared options may stand before and behind the command", "[ctl]") {
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {"--api-url", "http://127.0.0.1:9", "-o", "json", "list"},
+           {"list", "--api-url", "http://127.0.0.1:9", "-o", "json"}}) {
+    const auto parsed = line(arguments);
+    REQUIRE(parsed.output == ctl::Output::Json);
+    REQUIRE(parsed.shared_arguments == std::vector<std::string>{"--api-url", "http://127.0.0.1:9"});
+  }
+}
+
+TEST_CASE("command line: dev's command stands behind --", "[ctl]") {
+  const auto dev = command<ctl::DevCommand>(
+      {"dev", "--once", "--slots", "8", "--drain-timeout", "500ms", "--", "ls", "-l"});
+  REQUIRE(dev.run == std::vector<std::string>{"ls", "-l"});
+  REQUIRE(dev.once);
+  REQUIRE(dev.slots == 8);
+  REQUIRE(dev.drain_timeout == 500ms);
+}
+
+TEST_CASE("command line: cancel takes several jobs", "[ctl]") {
+  const auto cancel = command<ctl::CancelCommand>({"cancel", "a-1", "job/b-2"});
+  REQUIRE(cancel.jobs == std::vector<std::string>{"job/a-1", "job/b-2"});
+}
+
+TEST_CASE("command line: wrong use is told with what was wrong", "[ctl]") {
+  using Arguments = std::vector<std::string>;
+  const std::vector<std::pair<Arguments, std::string>> cases = {
+      {{}, "no command"},
+      {{"lst"}, "unknown command 'lst'"},
+      {{"--nonsense"}, "--nonsense"},
+      {{"list", "--nonsense"}, "--nonsense"},
+      {{"submit"}, "ACTION"},
+      {{"submit", "x", "--priority", "1000"}, "--priority"},
+      {{"submit", "x", "--mode", "sideways"}, "sideways"},
+      {{"submit", "x", "--payload", "{"}, "--payload"},
+      {{"submit", "x", "--payload", ""}, "--payload"},
+      {{"list", "--state", "SLEEPING"}, "SLEEPING"},
+      {{"show", "not an id"}, "'not an id'"},
+      {{"show", "a", "b"}, "b"},
+      {{"list", "-o", "xml"}, "xml"},
+      {{"queue", "--timeout", "soon"}, "'soon'"},
+      {{"dev", "--once"}, "COMMAND"},
+      {{"dev", "--api-port", "70000"}, "--api-port"},
+  };
+  for (const auto& [arguments, expected] : cases) {
+    CAPTURE(arguments);
+    REQUIRE_THROWS_AS(parse(arguments), configuration::UsageError);
+    REQUIRE_THROWS_WITH(parse(arguments), Contains(expected));
+  }
+}
+
+TEST_CASE("command line: help lists the commands and the exit codes", "[ctl]") {
+  const auto help = std::get<ctl::Answer>(parse({"--help"})).text;
+  for (const char* word : {"submit", "list", "show", "cancel", "queue", "dev", "demo", "health",
+                           "Exit codes", "--api-pass-file", "--zk-hosts"}) {
+    CAPTURE(word);
+    REQUIRE_THAT(help, Contains(word));
+  }
+  const auto submit = std::get<ctl::Answer>(parse({"submit", "--help"})).text;
+  REQUIRE_THAT(submit, Contains("--priority"));
+  REQUIRE_THAT(std::get<ctl::Answer>(parse({"--version"})).text, Contains(JE_VERSION));
+}
