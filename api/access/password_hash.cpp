@@ -1,0 +1,66 @@
+#include "api/access/password_hash.hpp"
+
+#include <argon2.h>
+
+#include <atomic>
+#include <boost/asio/thread_pool.hpp>
+
+#include "api/access/secrets.hpp"
+#include "common/runtime/failure.hpp"
+
+namespace jobengine::api::access {
+namespace {
+
+// OWASP's second recommendation for Argon2id: 19 MiB, 2 passes, one lane.
+constexpr std::uint32_t passes = 2;
+constexpr std::uint32_t memory_kib = 19 * 1024;
+constexpr std::uint32_t lanes = 1;
+constexpr std::size_t salt_length = 16;
+constexpr std::size_t hash_length = 32;
+// About two seconds of work.
+constexpr int most_waiting = 64;
+
+}  // namespace
+
+struct PasswordHasher::State {
+  asio::thread_pool thread{1};
+  std::atomic<int> waiting{0};
+  std::string nobody = hash("nobody has this password");
+};
+
+PasswordHasher::PasswordHasher() : state_(std::make_unique<State>()) {}
+PasswordHasher::~PasswordHasher() {
+  state_->thread.join();
+}
+
+std::string PasswordHasher::hash(const std::string& password) {
+  const auto salt = random_bytes(salt_length);
+  std::string encoded(
+      argon2_encodedlen(passes, memory_kib, lanes, salt_length, hash_length, Argon2_id), '\0');
+  const int code =
+      argon2id_hash_encoded(passes, memory_kib, lanes, password.data(), password.size(),
+                            salt.data(), salt.size(), hash_length, encoded.data(), encoded.size());
+  if (code != ARGON2_OK) {
+    throw runtime::Failure(std::string("cannot hash a password: ") + argon2_error_message(code));
+  }
+  encoded.resize(encoded.find('\0'));
+  return encoded;
+}
+
+awaitable<std::optional<bool>> PasswordHasher::check(std::string hash, std::string password) {
+  if (state_->waiting.fetch_add(1) >= most_waiting) {
+    state_->waiting.fetch_sub(1);
+    co_return std::nullopt;
+  }
+  const bool known = !hash.empty();
+  const std::string& against = known ? hash : state_->nobody;
+  auto verified = [](const std::string& encoded, const std::string& text) -> awaitable<bool> {
+    co_return argon2id_verify(encoded.c_str(), text.data(), text.size()) == ARGON2_OK;
+  };
+  auto work = verified(against, password);
+  const bool same = co_await asio::co_spawn(state_->thread, std::move(work), use_awaitable);
+  state_->waiting.fetch_sub(1);
+  co_return known&& same;
+}
+
+}  // namespace jobengine::api::access

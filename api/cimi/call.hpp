@@ -1,0 +1,31 @@
+// One request on its way to a collection: routed, read and with its sender known.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "api/access/identity.hpp"
+#include "api/http/form.hpp"
+#include "api/http/router.hpp"
+
+namespace jobengine::api::cimi {
+
+struct Call {
+  std::string method;  // "GET"
+  std::string uri;     // path as sent
+  http::Route route;
+  http::Parameters url;         // the query string
+  http::Parameters parameters;  // the query string, and the form when the body is one
+  nlohmann::json body;          // JSON body; null when there was none
+  access::Identity who;
+  std::string if_match;
+  bool bulk = false;      // header "bulk" is present
+  bool over_tls = false;  // says X-Forwarded-Proto
+  std::string base_uri;   // "http://host/api/"
+};
+
+// Comma-separated names, also over several parameters of that name; blanks trimmed.
+std::vector<std::string> name_list(const http::Parameters& parameters, const std::string& name);
+
+}  // namespace jobengine::api::cimi

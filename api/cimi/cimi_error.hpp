@@ -1,0 +1,28 @@
+// A request refused, in the words of the protocol (spec 3.6).
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "api/http/response.hpp"
+
+namespace jobengine::api::cimi {
+
+class CimiError : public std::runtime_error {
+ public:
+  CimiError(int http_status, const std::string& message, std::string about = {})
+      : std::runtime_error(message), status(http_status), resource_id(std::move(about)) {}
+
+  int status;
+  std::string resource_id;  // "" when none is known
+};
+
+CimiError not_found(const std::string& id);
+CimiError forbidden(const std::string& id);
+CimiError credentials_required();
+CimiError bad_request(const std::string& message, const std::string& id = {});
+
+// {"status":…,"message":…,"resource-id":…}
+http::Response error_response(const CimiError& error);
+
+}  // namespace jobengine::api::cimi

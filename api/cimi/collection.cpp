@@ -1,0 +1,300 @@
+#include "api/cimi/collection.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include "api/cimi/answers.hpp"
+#include "api/cimi/search_parameters.hpp"
+
+namespace jobengine::api::cimi {
+namespace {
+
+using nlohmann::json;
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
+json operation_entry(const std::string& rel, const std::string& href) {
+  json entry;
+  entry["rel"] = rel;
+  entry["href"] = href;
+  return entry;
+}
+
+json selected(const json& document, const std::vector<std::string>& names) {
+  json part = json::object();
+  part["id"] = document.value("id", json());
+  for (const auto& name : names) {
+    const auto found = document.find(name);
+    if (found != document.end()) part[name] = *found;
+  }
+  return part;
+}
+
+}  // namespace
+
+CimiError undefined_action(const Call& call) {
+  const auto& route = call.route;
+  const auto id = route.resource_id();
+  return {404,
+          "undefined action (" + lower(call.method) + ", [\"" + route.collection + "\" \"" +
+              route.operation + "\"]) for " + call.uri,
+          id};
+}
+
+CimiError method_not_allowed(const Call& call) {
+  return {405, "invalid method (" + lower(call.method) + ") for " + call.uri, call.uri};
+}
+
+Collection::Collection(store::Store& store, std::string name, access::CollectionAcl acl)
+    : store_(store), name_(std::move(name)), acl_(std::move(acl)) {}
+
+std::vector<std::string> Collection::further_operations(const json& /*document*/,
+                                                        const access::Identity& /*who*/) const {
+  return {};
+}
+
+bool Collection::editable(const json& /*document*/) const {
+  return true;
+}
+
+store::Visibility Collection::visibility(const access::Identity& who) const {
+  store::Visibility seen;
+  seen.everything = who.is_admin();
+  seen.claims = who.claims;
+  return seen;
+}
+
+bool Collection::awaits_entry(const store::StoredDocument* /*before*/,
+                              const json& /*after*/) const {
+  return false;
+}
+
+void Collection::committed(const store::StoredDocument& /*stored*/) {}
+
+json Collection::operations(const json& document, const access::Identity& who) const {
+  json list = json::array();
+  const auto id = document["id"].get<std::string>();
+  const auto& acl = document["acl"];
+  if (access::may_edit(acl, who) && editable(document)) list.push_back(operation_entry("edit", id));
+  if (access::allows(acl, who, access::Right::Delete)) {
+    list.push_back(operation_entry("delete", id));
+  }
+  for (const auto& name : further_operations(document, who)) {
+    list.push_back(operation_entry(name, id + "/" + name));
+  }
+  return list;
+}
+
+json Collection::view(const json& document, const access::Identity& who) const {
+  auto part = access::visible_part(shown(document), who);
+  if (part.is_null()) return part;
+  auto list = operations(document, who);
+  if (!list.empty()) part["operations"] = std::move(list);
+  return part;
+}
+
+json Collection::row(const json& document, const access::Identity& who,
+                     const std::optional<std::vector<std::string>>& select) const {
+  if (!select) return view(document, who);
+  const bool with_operations =
+      std::find(select->begin(), select->end(), "operations") != select->end();
+  if (with_operations) return selected(view(document, who), *select);
+  return selected(access::visible_part(shown(document), who), *select);
+}
+
+store::StoredDocument Collection::visible(const std::string& id, const access::Identity& who) {
+  auto stored = store_.get(id);
+  if (!stored) throw not_found(id);
+  if (!access::allows(stored->document["acl"], who, access::Right::ViewMeta)) throw forbidden(id);
+  return std::move(*stored);
+}
+
+void Collection::check_precondition(const store::StoredDocument& current, const Call& call) const {
+  if (call.if_match.empty() || etag_matches(call.if_match, current.revision)) return;
+  throw CimiError(412,
+                  current.id + " has changed: its ETag is " + etag_of(current.revision) + ", not " +
+                      call.if_match,
+                  current.id);
+}
+
+const json& Collection::body_object(const Call& call) const {
+  if (!call.body.is_object()) {
+    throw bad_request("the body must be a JSON object", call.route.resource_id());
+  }
+  return call.body;
+}
+
+awaitable<http::Response> Collection::query(Call call) {
+  if (!access::allows(acl_.query, call.who)) throw credentials_required();
+  if (!call.body.is_null()) {
+    throw bad_request("a search by PUT takes application/x-www-form-urlencoded parameters");
+  }
+  auto parameters = read_search(call.parameters);
+  store::SearchRequest request;
+  request.collection = name_;
+  request.filter = std::move(parameters.filter);
+  request.visibility = visibility(call.who);
+  request.order = std::move(parameters.order);
+  request.offset = parameters.offset;
+  request.limit = parameters.limit;
+  const auto found = store_.search(request);
+  json body;
+  body["count"] = found.count;
+  body["acl"] = acl_.document();
+  body["resource-type"] = name_ + "-collection";
+  body["id"] = name_;
+  body["resources"] = json::array();
+  for (const auto& stored : found.rows) {
+    body["resources"].push_back(row(stored.document, call.who, parameters.select));
+  }
+  json list = json::array();
+  if (access::allows(acl_.add, call.who)) list.push_back(operation_entry("add", name_));
+  if (!acl_.bulk_delete.empty() && access::allows(acl_.bulk_delete, call.who)) {
+    list.push_back(operation_entry("bulk-delete", name_));
+  }
+  if (!list.empty()) body["operations"] = std::move(list);
+  co_return document_response(body);
+}
+
+awaitable<http::Response> Collection::retrieve(Call call) {
+  const auto stored = visible(call.route.resource_id(), call.who);
+  auto document = view(stored.document, call.who);
+  if (call.url.has("select")) document = selected(document, name_list(call.url, "select"));
+  co_return document_response(document, stored.revision);
+}
+
+awaitable<http::Response> Collection::add(Call call) {
+  if (!access::allows(acl_.add, call.who)) throw credentials_required();
+  body_object(call);
+  const auto id = name_ + "/" + new_uuid();
+  store::Decision put;
+  put.kind = store::Decision::Kind::Put;
+  put.document = new_document(call, id, wall_now());
+  put.awaits_entry = awaits_entry(nullptr, put.document);
+  std::vector<store::Change> changes(1);
+  changes[0].id = id;
+  changes[0].decide = [put = std::move(put)](const store::StoredDocument*) { return put; };
+  const auto stored = co_await store_.change(std::move(changes));
+  committed(*stored.at(0));
+  co_return created_response(id);
+}
+
+awaitable<store::StoredDocument> Collection::change_one(Call call, Edit decide) {
+  const auto id = call.route.resource_id();
+  auto refused = std::make_shared<std::optional<CimiError>>();
+  std::vector<store::Change> changes(1);
+  changes[0].id = id;
+  changes[0].decide = [this, &call, &decide, refused,
+                       id](const store::StoredDocument* current) -> store::Decision {
+    store::Decision decision;
+    refused->reset();
+    try {
+      if (current == nullptr) throw not_found(id);
+      check_precondition(*current, call);
+      decision.document = decide(current->document);
+      decision.awaits_entry = awaits_entry(current, decision.document);
+      decision.kind = store::Decision::Kind::Put;
+    } catch (const CimiError& error) {
+      refused->emplace(error);
+    }
+    return decision;
+  };
+  auto stored = co_await store_.change(std::move(changes));
+  if (*refused) throw CimiError(**refused);
+  committed(*stored.at(0));
+  co_return std::move(*stored.at(0));
+}
+
+http::Response Collection::changed_response(const store::StoredDocument& stored,
+                                            const access::Identity& who) const {
+  auto document = access::visible_part(shown(stored.document), who);
+  // The right to change without the right to see: the id only.
+  if (document.is_null()) document = selected(stored.document, {});
+  return document_response(document, stored.revision);
+}
+
+awaitable<http::Response> Collection::edit(Call call) {
+  const auto& body = body_object(call);
+  const auto id = call.route.resource_id();
+  if (body.contains("id") && body["id"] != id) {
+    throw bad_request("the id of a resource cannot be changed", id);
+  }
+  const auto now = wall_now();
+  Edit decide = [this, &call, now](const json& current) {
+    return edited_document(current, call, now);
+  };
+  const auto stored = co_await change_one(call, std::move(decide));
+  co_return changed_response(stored, call.who);
+}
+
+awaitable<http::Response> Collection::remove(Call call) {
+  const auto id = call.route.resource_id();
+  auto refused = std::make_shared<std::optional<CimiError>>();
+  std::vector<store::Change> changes(1);
+  changes[0].id = id;
+  changes[0].decide = [this, &call, refused, id](const store::StoredDocument* current) {
+    store::Decision decision;
+    refused->reset();
+    try {
+      if (current == nullptr) throw not_found(id);
+      if (!access::allows(current->document["acl"], call.who, access::Right::Delete)) {
+        throw forbidden(id);
+      }
+      check_precondition(*current, call);
+      decision.kind = store::Decision::Kind::Remove;
+    } catch (const CimiError& error) {
+      refused->emplace(error);
+    }
+    return decision;
+  };
+  co_await store_.change(std::move(changes));
+  if (*refused) throw CimiError(**refused);
+  co_return deleted_response(id);
+}
+
+awaitable<http::Response> Collection::operate(Call call) {
+  throw undefined_action(call);
+  co_return http::Response{};
+}
+
+awaitable<http::Response> Collection::bulk_remove(Call call) {
+  if (acl_.bulk_delete.empty()) throw method_not_allowed(call);
+  if (!call.bulk) throw bad_request("Bulk request should contain bulk http header.");
+  const auto filters = call.parameters.all("filter");
+  const bool blank = std::all_of(filters.begin(), filters.end(), [](const std::string& one) {
+    return one.find_first_not_of(" \t") == std::string::npos;
+  });
+  if (blank) throw bad_request("Bulk request should contain a non empty cimi filter.");
+  if (!access::allows(acl_.bulk_delete, call.who)) throw credentials_required();
+  const auto begun = runtime::Clock::now();
+  store::SearchRequest request;
+  request.collection = name_;
+  request.filter = filter::parse_all(filters);
+  request.visibility = visibility(call.who);
+  const auto removed = co_await store_.remove_matching(std::move(request));
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(runtime::Clock::now() - begun);
+  json body;
+  body["took"] = took.count();
+  body["timed_out"] = false;
+  body["total"] = removed;
+  body["deleted"] = removed;
+  body["batches"] = 1;
+  for (const char* name :
+       {"version_conflicts", "noops", "throttled_millis", "throttled_until_millis"}) {
+    body[name] = 0;
+  }
+  body["retries"]["bulk"] = 0;
+  body["retries"]["search"] = 0;
+  body["requests_per_second"] = -1.0;
+  body["failures"] = json::array();
+  co_return document_response(body);
+}
+
+}  // namespace jobengine::api::cimi

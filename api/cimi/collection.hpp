@@ -1,0 +1,86 @@
+// What every collection can: query, add, retrieve, edit, delete, operations, bulk delete (spec 3.4
+// to 3.7). Derived classes say what a document of theirs is.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/access/acl.hpp"
+#include "api/cimi/call.hpp"
+#include "api/cimi/cimi_error.hpp"
+#include "api/cimi/timestamp.hpp"
+#include "api/http/response.hpp"
+#include "api/store/store.hpp"
+#include "common/runtime/asio.hpp"
+
+namespace jobengine::api::cimi {
+
+// Immutable after construction; calls run on any io thread, and suspend there. The store must
+// outlive it. Refusals are thrown as CimiError.
+class Collection {
+ public:
+  Collection(store::Store& store, std::string name, access::CollectionAcl acl);
+  virtual ~Collection() = default;
+  Collection(const Collection&) = delete;
+  Collection& operator=(const Collection&) = delete;
+
+  const std::string& name() const { return name_; }
+
+  awaitable<http::Response> query(Call call);
+  awaitable<http::Response> retrieve(Call call);
+  awaitable<http::Response> bulk_remove(Call call);
+  virtual awaitable<http::Response> add(Call call);
+  virtual awaitable<http::Response> edit(Call call);
+  virtual awaitable<http::Response> remove(Call call);
+  // Any method on /api/<collection>/<uuid>/<operation>.
+  virtual awaitable<http::Response> operate(Call call);
+
+ protected:
+  // A new document from the body of an add. Throws CimiError.
+  virtual nlohmann::json new_document(const Call& call, const std::string& id, WallTime now) = 0;
+  // The document after an edit, rights included. Throws CimiError. Called on the store's thread.
+  virtual nlohmann::json edited_document(const nlohmann::json& current, const Call& call,
+                                         WallTime now) = 0;
+  // Operations beside edit and delete that are possible in the document's state.
+  virtual std::vector<std::string> further_operations(const nlohmann::json& document,
+                                                      const access::Identity& who) const;
+  virtual bool editable(const nlohmann::json& document) const;
+  // Without what nobody may see.
+  virtual nlohmann::json shown(const nlohmann::json& document) const { return document; }
+  virtual store::Visibility visibility(const access::Identity& who) const;
+  virtual bool awaits_entry(const store::StoredDocument* before, const nlohmann::json& after) const;
+  // After a change was committed.
+  virtual void committed(const store::StoredDocument& stored);
+
+  // Reads, decides and writes one document in one transaction. `decide` gets the newest document,
+  // and throws CimiError to refuse. 404 when there is none, 412 when If-Match does not fit.
+  using Edit = std::function<nlohmann::json(const nlohmann::json& current)>;
+  awaitable<store::StoredDocument> change_one(Call call, Edit decide);
+
+  // As `who` may see it, with its operations.
+  nlohmann::json view(const nlohmann::json& document, const access::Identity& who) const;
+  http::Response changed_response(const store::StoredDocument& stored,
+                                  const access::Identity& who) const;
+  // Throws CimiError 404 or 403.
+  store::StoredDocument visible(const std::string& id, const access::Identity& who);
+  void check_precondition(const store::StoredDocument& current, const Call& call) const;
+  const nlohmann::json& body_object(const Call& call) const;
+
+  store::Store& store() { return store_; }
+
+ private:
+  nlohmann::json operations(const nlohmann::json& document, const access::Identity& who) const;
+  nlohmann::json row(const nlohmann::json& document, const access::Identity& who,
+                     const std::optional<std::vector<std::string>>& select) const;
+
+  store::Store& store_;
+  std::string name_;
+  access::CollectionAcl acl_;
+};
+
+CimiError undefined_action(const Call& call);
+CimiError method_not_allowed(const Call& call);
+
+}  // namespace jobengine::api::cimi

@@ -1,0 +1,37 @@
+// The job resource (spec section 2): jobs are stored first and queued second, by the feed.
+#pragma once
+
+#include <functional>
+
+#include "api/cimi/collection.hpp"
+
+namespace jobengine::api::cimi {
+
+class JobCollection : public Collection {
+ public:
+  // `entry_wanted` is called on the io threads after a job that needs a queue entry was committed.
+  JobCollection(store::Store& store, std::function<void()> entry_wanted);
+
+  // cancel, timeout, get-context; spec 2.6.
+  awaitable<http::Response> operate(Call call) override;
+
+ protected:
+  nlohmann::json new_document(const Call& call, const std::string& id, WallTime now) override;
+  nlohmann::json edited_document(const nlohmann::json& current, const Call& call,
+                                 WallTime now) override;
+  std::vector<std::string> further_operations(const nlohmann::json& document,
+                                              const access::Identity& who) const override;
+  bool editable(const nlohmann::json& document) const override;
+  bool awaits_entry(const store::StoredDocument* before,
+                    const nlohmann::json& after) const override;
+  void committed(const store::StoredDocument& stored) override;
+
+ private:
+  awaitable<http::Response> cancel(Call call);
+  awaitable<http::Response> timeout(Call call);
+  awaitable<http::Response> context(Call call);
+
+  std::function<void()> entry_wanted_;
+};
+
+}  // namespace jobengine::api::cimi

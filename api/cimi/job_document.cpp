@@ -1,0 +1,292 @@
+#include "api/cimi/job_document.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "api/access/acl.hpp"
+#include "api/cimi/cimi_error.hpp"
+#include "api/cimi/schema.hpp"
+#include "common/job/job.hpp"
+#include "common/job/job_state.hpp"
+
+namespace jobengine::api::cimi {
+namespace {
+
+using nlohmann::json;
+
+// A status-message of more characters keeps this many from either end.
+constexpr std::size_t longest_status_message = 100000;
+constexpr std::size_t kept_of_status_message = 50000;
+
+const char* check_state(const json& value) {
+  const bool fine = value.is_string() && job::parse_job_state(value.get_ref<const std::string&>());
+  return fine ? nullptr : "one of QUEUED, RUNNING, FAILED, CANCELED, SUCCESS";
+}
+
+const char* check_mode(const json& value) {
+  const bool fine =
+      value.is_string() && job::parse_execution_mode(value.get_ref<const std::string&>());
+  return fine ? nullptr : "one of push, pull, mixed";
+}
+
+bool integer_between(const json& value, std::int64_t least, std::int64_t most) {
+  if (!value.is_number_integer()) return false;
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > 1000000) return false;
+  const auto number = value.get<std::int64_t>();
+  return number >= least && number <= most;
+}
+
+const char* check_progress(const json& value) {
+  return integer_between(value, 0, 100) ? nullptr : "an integer from 0 to 100";
+}
+
+const char* check_priority(const json& value) {
+  return integer_between(value, 0, 999) ? nullptr : "an integer from 0 (most urgent) to 999";
+}
+
+const char* check_type(const json& value) {
+  return value == "job" ? nullptr : "\"job\"";
+}
+
+// ^job/[a-z0-9]+(-[a-z0-9]+)*$
+bool is_parent_job(const json& value) {
+  if (!value.is_string()) return false;
+  const auto& text = value.get_ref<const std::string&>();
+  if (!text.starts_with("job/") || text.size() == 4) return false;
+  char last = '-';
+  for (const char c : std::string_view(text).substr(4)) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (!letter && (c != '-' || last == '-')) return false;
+    last = c;
+  }
+  return last != '-';
+}
+
+const char* check_job_id(const json& value) {
+  return is_parent_job(value) ? nullptr : "a job id such as \"job/1234\"";
+}
+
+const char* check_job_ids(const json& value) {
+  const bool fine = value.is_array() && std::all_of(value.begin(), value.end(), is_parent_job);
+  return fine ? nullptr : "an array of job ids";
+}
+
+const char* check_payload(const json& value) {
+  static constexpr const char* expected = "a string that is not blank and holds JSON";
+  return check::non_blank(value) == nullptr ? nullptr : expected;
+}
+
+const Schema& job_schema() {
+  static const Schema schema = common_attributes() + Schema{
+                                                         {"resource-type", check_type},
+                                                         {"state", check_state, true},
+                                                         {"action", check::non_blank, true},
+                                                         {"progress", check_progress, true},
+                                                         {"execution-mode", check_mode, true},
+                                                         {"version", check::non_negative, true},
+                                                         {"target-resource", check::href},
+                                                         {"affected-resources", check::hrefs},
+                                                         {"return-code", check::non_negative},
+                                                         {"status-message", check::text},
+                                                         {"time-of-status-change", check::time},
+                                                         {"parent-job", check_job_id},
+                                                         {"nested-jobs", check_job_ids},
+                                                         {"priority", check_priority},
+                                                         {"started", check::time},
+                                                         {"duration", check::non_negative},
+                                                         {"expiry", check::time},
+                                                         {"output", check::non_blank},
+                                                         {"payload", check_payload},
+                                                     };
+  return schema;
+}
+
+void check_schema(const json& job) {
+  const auto errors = schema_errors(job_schema(), job);
+  if (errors.empty()) return;
+  const auto id = job["id"].get<std::string>();
+  throw bad_request("resource " + id + " does not satisfy defined schema:\n" + errors, id);
+}
+
+// Byte position of the `count`th character (code point) of valid UTF-8.
+std::size_t position_of(const std::string& text, std::size_t count) {
+  std::size_t at = 0;
+  while (at < text.size() && count > 0) {
+    ++at;
+    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U) ++at;
+    --count;
+  }
+  return at;
+}
+
+std::size_t characters(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }));
+}
+
+void shorten_status_message(json& message) {
+  const auto& text = message.get_ref<const std::string&>();
+  if (text.size() <= longest_status_message) return;
+  const auto length = characters(text);
+  if (length <= longest_status_message) return;
+  const auto head = text.substr(0, position_of(text, kept_of_status_message));
+  const auto tail = text.substr(position_of(text, length - kept_of_status_message));
+  message = head + "\n...\n" + tail;
+}
+
+void condition_status_message(json& job, WallTime now) {
+  const auto message = job.find("status-message");
+  if (message == job.end()) return;
+  job["time-of-status-change"] = timestamp(now);
+  if (message->is_string()) shorten_status_message(*message);
+}
+
+// Whole seconds since `started`; nothing when the job was never started.
+void set_duration(json& job, WallTime now) {
+  const auto started = job.find("started");
+  if (started == job.end() || !started->is_string()) return;
+  const auto since = parse_timestamp(started->get_ref<const std::string&>());
+  if (!since) return;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - *since).count();
+  job["duration"] = std::max<std::int64_t>(seconds, 0);
+}
+
+void set_end(json& job, WallTime now) {
+  job["progress"] = 100;
+  set_duration(job, now);
+}
+
+constexpr std::array<std::string_view, 5> set_by_server{"id", "resource-type", "created", "updated",
+                                                        "operations"};
+json without_server_attributes(json body) {
+  for (const auto name : set_by_server) body.erase(std::string(name));
+  return body;
+}
+
+// What of `changes` this identity may change; the rest is dropped silently, as by the original.
+json allowed_changes(const json& acl, json changes, const access::Identity& who) {
+  changes = without_server_attributes(std::move(changes));
+  changes.erase("created-by");
+  if (!who.is_admin()) {
+    changes.erase("action");
+    changes.erase("target-resource");
+  }
+  return access::editable_part(acl, std::move(changes), who);
+}
+
+void add_affected_resource(json& job) {
+  const auto target = job.find("target-resource");
+  if (target == job.end() || check::href(*target) != nullptr) return;
+  auto& affected = job["affected-resources"];
+  if (affected.is_null()) affected = json::array();
+  if (!affected.is_array()) return;  // the schema says so
+  const bool there = std::any_of(affected.begin(), affected.end(), [&](const json& one) {
+    return one.is_object() && one.value("href", json()) == (*target)["href"];
+  });
+  if (!there) affected.push_back({{"href", (*target)["href"]}});
+}
+
+void set_acl(json& job, const std::string& owner) {
+  const auto acl = job.find("acl");
+  if (acl == job.end()) {
+    job["acl"] = access::acl_owned_by(owner);
+    return;
+  }
+  const auto error = access::acl_error(*acl);
+  const auto id = job["id"].get<std::string>();
+  if (!error.empty()) {
+    throw bad_request("resource " + id + " does not satisfy defined schema:\n" + error, id);
+  }
+  *acl = access::normalised_acl(*acl);
+}
+
+std::string text_of(const json& job, const char* attribute) {
+  const auto found = job.find(attribute);
+  return found != job.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+bool is_final_state(const json& job) {
+  const auto state = job::parse_job_state(text_of(job, "state"));
+  return state && job::is_final(*state);
+}
+bool is_running(const json& job) {
+  return text_of(job, "state") == "RUNNING";
+}
+bool is_bulk(const json& job) {
+  return text_of(job, "action").starts_with("bulk");
+}
+
+bool needs_entry(const json& job) {
+  return text_of(job, "state") == "QUEUED" && text_of(job, "execution-mode") != "pull";
+}
+
+json new_job(const json& body, const std::string& id, const access::Identity& who, WallTime now) {
+  json job = without_server_attributes(body);
+  job["id"] = id;
+  job["resource-type"] = "job";
+  job["created"] = timestamp(now);
+  job["updated"] = job["created"];
+  if (!job.contains("created-by") || !who.is_admin()) job["created-by"] = who.user_id;
+  job["state"] = "QUEUED";
+  if (!job.contains("execution-mode")) job["execution-mode"] = "push";
+  if (!job.contains("progress")) job["progress"] = 0;
+  if (!job.contains("version")) job["version"] = job::supported_version;
+  // Belongs to the queue: the path of the entry, once there is one.
+  if (needs_entry(job)) job.erase("tags");
+  add_affected_resource(job);
+  set_acl(job, who.owner());
+  check_schema(job);
+  condition_status_message(job, now);
+  return job;
+}
+
+json edited_job(const json& current, const JobEdit& edit, const access::Identity& who,
+                WallTime now) {
+  const auto id = current["id"].get<std::string>();
+  const auto& acl = current["acl"];
+  if (!access::may_edit(acl, who)) throw forbidden(id);
+  if (is_final_state(current)) throw CimiError(409, "edit is not allowed in final state", id);
+  json job = current;
+  json removed = json::object();
+  for (const auto& name : edit.removed) removed[name] = nullptr;
+  removed = allowed_changes(acl, std::move(removed), who);
+  removed.erase("acl");
+  for (const auto& [name, unused] : removed.items()) job.erase(name);
+  const json changes = allowed_changes(acl, edit.changes, who);
+  job.update(changes);
+  if (changes.contains("acl")) set_acl(job, who.owner());
+  job["updated"] = timestamp(now);
+  job["updated-by"] = who.user_id;
+  if (is_running(job) && !job.contains("started")) job["started"] = job["updated"];
+  condition_status_message(job, now);
+  if (is_final_state(job)) set_end(job, now);
+  check_schema(job);
+  return job;
+}
+
+json ended_job(const json& current, const access::Identity& who, WallTime now) {
+  json job = current;
+  job["state"] = "CANCELED";
+  job["updated"] = timestamp(now);
+  job["updated-by"] = who.user_id;
+  condition_status_message(job, now);
+  set_end(job, now);
+  return job;
+}
+
+json cancel_children_job(const json& bulk_job, const std::string& id, WallTime now) {
+  json body;
+  body["action"] = "cancel_children_jobs";
+  body["target-resource"] = {{"href", bulk_job["id"]}};
+  body["priority"] = 10;
+  body["acl"] = bulk_job["acl"];
+  body["created-by"] = "internal";
+  const auto admin = access::make_identity(std::string(access::admin_claim), {},
+                                           {std::string(access::admin_claim)}, {});
+  return new_job(body, id, admin, now);
+}
+
+}  // namespace jobengine::api::cimi

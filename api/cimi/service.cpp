@@ -1,0 +1,125 @@
+#include "api/cimi/service.hpp"
+
+#include <optional>
+#include <vector>
+
+#include "api/cimi/answers.hpp"
+#include "api/cimi/call_reader.hpp"
+#include "api/cimi/cimi_error.hpp"
+#include "api/cimi/cloud_entry_point.hpp"
+#include "common/telemetry/log.hpp"
+
+namespace jobengine::api::cimi {
+namespace {
+
+using Kind = http::Route::Kind;
+
+http::Response redirect() {
+  http::Response response;
+  response.status = 302;
+  response.headers.emplace_back("Location", "/api/cloud-entry-point");
+  return response;
+}
+
+http::Response no_content() {
+  http::Response response;
+  response.status = 204;
+  response.headers.emplace_back("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+  return response;
+}
+
+http::Response malformed_json() {
+  http::Response response;
+  response.status = 400;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = MalformedJson::text;
+  return response;
+}
+
+http::Response unavailable(const std::string& message) {
+  auto response = error_response(CimiError(503, message));
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+}  // namespace
+
+Service::Service(access::Authentication& authentication, ServiceOptions options)
+    : authentication_(authentication), options_(std::move(options)) {}
+
+void Service::offer(std::unique_ptr<Collection> collection) {
+  const auto name = collection->name();
+  collections_[name] = std::move(collection);
+}
+
+awaitable<http::Response> Service::answer(http::Request request) {
+  auto route = http::route(request.method, request.path());
+  if (route.kind == Kind::Redirect) co_return redirect();
+  if (route.kind == Kind::NoContent) co_return no_content();
+  http::Response response;
+  try {
+    response = co_await dispatch(request, std::move(route));
+  } catch (const CimiError& error) {
+    response = error.status == 503 ? unavailable(error.what()) : error_response(error);
+  } catch (const MalformedJson&) {
+    response = malformed_json();
+  } catch (const filter::FilterError& error) {
+    response = error_response(bad_request(error.what()));
+  } catch (const store::StoreUnavailable& error) {
+    telemetry::error("the store does not take a write", {{"error", error.what()}});
+    response = unavailable(error.what());
+  }
+  co_return response;
+}
+
+awaitable<http::Response> Service::dispatch(const http::Request& request, http::Route route) {
+  const std::string uri(request.path());
+  if (route.kind == Kind::BadPath) throw bad_request("the path is not percent-encoded correctly");
+  if (route.kind == Kind::UnknownResource) throw CimiError(404, "unknown resource", uri);
+  Call call = read_call(request, std::move(route), options_.body_limit);
+  if (call.route.kind == Kind::CloudEntryPoint) co_return entry_point(call);
+  const auto collection = collections_.find(call.route.collection);
+  if (collection == collections_.end() || call.route.kind == Kind::MethodNotAllowed) {
+    throw method_not_allowed(call);
+  }
+  call.who = authentication_.identify(request);
+  auto answer = ask(*collection->second, std::move(call));
+  co_return co_await std::move(answer);
+}
+
+awaitable<http::Response> Service::ask(Collection& collection, Call call) {
+  switch (call.route.kind) {
+    case Kind::Add:
+      return collection.add(std::move(call));
+    case Kind::Query:
+      return collection.query(std::move(call));
+    case Kind::BulkDelete:
+      return collection.bulk_remove(std::move(call));
+    case Kind::Retrieve:
+      return collection.retrieve(std::move(call));
+    case Kind::Edit:
+      return collection.edit(std::move(call));
+    case Kind::Delete:
+      return collection.remove(std::move(call));
+    case Kind::Operation:
+      return collection.operate(std::move(call));
+    case Kind::BulkAction:
+      throw undefined_action(call);
+    case Kind::Redirect:
+    case Kind::NoContent:
+    case Kind::CloudEntryPoint:
+    case Kind::MethodNotAllowed:
+    case Kind::UnknownResource:
+    case Kind::BadPath:
+      break;
+  }
+  throw method_not_allowed(call);
+}
+
+http::Response Service::entry_point(const Call& call) const {
+  std::vector<std::string> names;
+  for (const auto& [name, collection] : collections_) names.push_back(name);
+  return document_response(cloud_entry_point(names, call.base_uri, options_.since));
+}
+
+}  // namespace jobengine::api::cimi

@@ -1,0 +1,26 @@
+// Timestamps of resources, "2024-05-06T07:08:09.123Z" (spec 2.1), and the ids that carry the time.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace jobengine::api::cimi {
+
+using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds>;
+
+WallTime wall_now();
+std::string timestamp(WallTime time);
+// Strict: 4-2-2 date, time, 0 to 3 digits of fraction, zone Z or ±hh:mm, a day that exists.
+std::optional<WallTime> parse_timestamp(std::string_view text);
+
+// "Fri, 06 May 2024 07:08:09 GMT", for the Expires of a cookie.
+std::string http_date(WallTime time);
+
+// Lower-case, version 7: sorts by time, which makes inserts into the store's index cheap.
+std::string new_uuid();
+// The same text gives the same uuid.
+std::string uuid_of(std::string_view text);
+
+}  // namespace jobengine::api::cimi

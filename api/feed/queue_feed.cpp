@@ -1,0 +1,219 @@
+#include "api/feed/queue_feed.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "api/feed/feed_plan.hpp"
+#include "common/runtime/backoff.hpp"
+#include "common/runtime/failure.hpp"
+#include "common/runtime/task_group.hpp"
+#include "common/telemetry/log.hpp"
+
+namespace jobengine::api::feed {
+namespace {
+
+// Jobs pushed in one go: a few multis, and one transaction of the store behind them.
+constexpr std::int64_t largest_batch = 500;
+// How long a depth that was read is believed while only we push: others may push too.
+constexpr auto depth_believed = std::chrono::seconds(1);
+// A listing of a full queue costs milliseconds; an urgent job waits at most this long for it.
+constexpr auto listing_believed = std::chrono::milliseconds(500);
+// Without anything to do the figures are brought up to date this often.
+constexpr auto idle_round = std::chrono::seconds(5);
+constexpr std::size_t readers = 32;
+
+}  // namespace
+
+struct QueueFeed::State {
+  zookeeper::Session& session;
+  queue::LockingQueue& queue;
+  store::Store& store;
+  QueueFeedOptions options;
+  runtime::Executor loop;
+  runtime::TaskGroup tasks;
+  runtime::Event wanted;
+  runtime::Event stopping;
+  runtime::Backoff backoff{runtime::BackoffLimits{}};
+  telemetry::Gauge& depth_gauge;
+  telemetry::Gauge& waiting_gauge;
+  telemetry::Counter& pushed;
+
+  std::atomic<bool> announced{false};  // set by the io threads: `wanted` is about to be raised
+
+  // Entries in the queue as last read, plus what we pushed since.
+  QueueLook look;
+  runtime::TimePoint depth_read;
+  runtime::TimePoint listed;
+  // Entries may be there that the store does not know of: look before pushing.
+  bool must_look = true;
+
+  State(asio::io_context& context, zookeeper::Session& its_session, queue::LockingQueue& its_queue,
+        store::Store& its_store, telemetry::Metrics& metrics, QueueFeedOptions its_options)
+      : session(its_session),
+        queue(its_queue),
+        store(its_store),
+        options(its_options),
+        loop(context.get_executor()),
+        tasks(loop),
+        depth_gauge(metrics.gauge("jobengine_queue_entries", "Entries in the queue")),
+        waiting_gauge(metrics.gauge("jobengine_api_jobs_awaiting_entry",
+                                    "Stored jobs that have no queue entry yet")),
+        pushed(metrics.counter("jobengine_api_entries_pushed_total", "Queue entries made")) {}
+
+  awaitable<void> run();
+  awaitable<void> round();
+  awaitable<void> read_depth();
+  awaitable<void> list_least_urgent();
+  awaitable<void> adopt_entries();
+  awaitable<void> push(std::vector<store::AwaitingEntry> due);
+};
+
+awaitable<void> QueueFeed::State::run() {
+  while (!stopping.raised()) {
+    const auto patience = runtime::Clock::now() + idle_round;
+    const bool connected = co_await session.connected(patience);
+    if (stopping.raised()) break;
+    waiting_gauge.set(static_cast<double>(store.awaiting_count()));
+    if (!connected) continue;
+    std::string trouble;
+    try {
+      co_await round();
+      backoff.reset();
+    } catch (const std::exception& failure) {
+      trouble = failure.what();
+      must_look = true;  // some of what was pushed may not be noted
+    }
+    if (trouble.empty() || stopping.raised()) continue;
+    telemetry::warning("queue entries could not be made", {{"error", trouble}});
+    const auto delay = backoff.next();
+    co_await runtime::pause(delay, stopping);
+  }
+}
+
+// Pushes what may be pushed, then waits for a reason to look again.
+awaitable<void> QueueFeed::State::round() {
+  wanted.reset();
+  auto waiting = store.awaiting_entries(largest_batch);
+  if (!waiting.empty() && must_look) {
+    co_await adopt_entries();
+    if (stopping.raised()) co_return;
+    waiting = store.awaiting_entries(largest_batch);
+  }
+  must_look = false;
+  const bool full = look.depth >= options.capacity;
+  if (full || runtime::Clock::now() - depth_read > depth_believed) co_await read_depth();
+  if (look.depth < options.capacity) look.least_urgent.reset();
+  if (!waiting.empty() && look.depth >= options.capacity) co_await list_least_urgent();
+  const auto count = pushable(waiting, look, options.capacity);
+  const bool some_wait = count < waiting.size();
+  if (count > 0) {
+    waiting.resize(count);
+    co_await push(std::move(waiting));
+    co_return;  // there may be more
+  }
+  const auto next_look = some_wait ? options.look_again : runtime::Duration(idle_round);
+  const auto deadline = runtime::Clock::now() + next_look;
+  if (some_wait) {
+    co_await stopping.wait_until(deadline);
+  } else {
+    co_await runtime::Event::wait_either(wanted, stopping, deadline);
+  }
+}
+
+awaitable<void> QueueFeed::State::read_depth() {
+  const auto depth = co_await queue.depth();
+  look.depth = depth.entries;
+  depth_read = runtime::Clock::now();
+  depth_gauge.set(static_cast<double>(depth.entries));
+}
+
+awaitable<void> QueueFeed::State::list_least_urgent() {
+  const auto now = runtime::Clock::now();
+  if (now - listed < listing_believed) co_return;
+  const auto entries = co_await queue.list();
+  look.least_urgent.reset();
+  if (!entries.empty()) look.least_urgent = entries.back().name.priority;
+  listed = now;
+}
+
+// After a restart, and when the outcome of a push is not known: entries of jobs that still wait, as
+// far as the store knows, are noted instead of made again. The listing comes before the store is
+// asked: a job whose entry is consumed meanwhile does not wait any more then.
+awaitable<void> QueueFeed::State::adopt_entries() {
+  const auto entries = co_await queue.list();
+  std::unordered_map<std::string, std::string> paths;
+  std::size_t next = 0;
+  auto read = [](State* self, const std::vector<queue::ListedEntry>* all, std::size_t* at,
+                 std::unordered_map<std::string, std::string>* found) -> awaitable<void> {
+    while (*at < all->size() && !self->stopping.raised()) {
+      const auto& name = (*all)[(*at)++].name;
+      const auto data = co_await self->queue.data_of(name);
+      if (data) (*found)[*data] = "/job/entries/" + name.text();
+    }
+  };
+  runtime::TaskGroup group(loop);
+  for (std::size_t reader = 0; reader < std::min(readers, entries.size()); ++reader) {
+    group.spawn(read(this, &entries, &next, &paths));
+  }
+  co_await group.join();
+  std::vector<store::Store::EntryMade> made;
+  const auto all = std::numeric_limits<std::int64_t>::max();
+  for (const auto& job : store.awaiting_entries(all)) {
+    const auto found = paths.find(job.id);
+    if (found != paths.end()) made.push_back({job.id, found->second});
+  }
+  if (made.empty()) co_return;
+  telemetry::info("jobs had their queue entries already", {{"jobs", made.size()}});
+  co_await store.entries_made(std::move(made));
+}
+
+awaitable<void> QueueFeed::State::push(std::vector<store::AwaitingEntry> due) {
+  std::vector<queue::PutRequest> requests;
+  for (const auto& job : due) requests.push_back({job.id, job.priority});
+  const auto replies = co_await queue.put_all(std::move(requests));
+  std::vector<store::Store::EntryMade> made;
+  for (std::size_t at = 0; at < replies.size(); ++at) {
+    if (replies[at].outcome == queue::PutOutcome::Done) {
+      made.push_back({due[at].id, replies[at].path});
+    } else {
+      must_look = true;
+    }
+  }
+  look.depth += made.size();
+  pushed.add(static_cast<double>(made.size()));
+  co_await store.entries_made(std::move(made));
+}
+
+QueueFeed::QueueFeed(asio::io_context& loop, zookeeper::Session& session,
+                     queue::LockingQueue& queue, store::Store& store, telemetry::Metrics& metrics,
+                     QueueFeedOptions options)
+    : state_(std::make_unique<State>(loop, session, queue, store, metrics, options)) {}
+
+QueueFeed::~QueueFeed() = default;
+
+void QueueFeed::start() {
+  state_->tasks.spawn(state_->run());
+}
+
+void QueueFeed::wanted() {
+  if (state_->announced.exchange(true)) return;
+  asio::post(state_->loop, [state = state_.get()] {
+    state->announced = false;
+    state->wanted.raise();
+  });
+}
+
+void QueueFeed::ask_to_stop() {
+  state_->stopping.raise();
+}
+
+awaitable<void> QueueFeed::joined() {
+  return state_->tasks.join();
+}
+
+}  // namespace jobengine::api::feed

@@ -1,0 +1,257 @@
+// job-api: the embedded resource API. Options → store → collections → listener, and the feed that
+// fills the queue.
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "api/access/authentication.hpp"
+#include "api/access/password_hash.hpp"
+#include "api/access/secrets.hpp"
+#include "api/cimi/account_collections.hpp"
+#include "api/cimi/accounts.hpp"
+#include "api/cimi/job_collection.hpp"
+#include "api/cimi/service.hpp"
+#include "api/cimi/session_collection.hpp"
+#include "api/feed/queue_feed.hpp"
+#include "api/http/listener.hpp"
+#include "api/request_metrics.hpp"
+#include "api/store/store.hpp"
+#include "common/program/program.hpp"
+#include "common/queue/locking_queue.hpp"
+#include "common/runtime/event_loop.hpp"
+#include "common/runtime/failure.hpp"
+#include "common/runtime/stop_signal.hpp"
+#include "common/runtime/task_group.hpp"
+#include "common/telemetry/log.hpp"
+
+namespace jobengine::api {
+namespace {
+
+using configuration::OptionDeclaration;
+using configuration::OptionKind;
+using configuration::Settings;
+using configuration::UsageError;
+
+constexpr auto drain_grace = std::chrono::seconds(10);
+// Sessions past their end are removed this often.
+constexpr auto session_sweep = std::chrono::hours(1);
+
+OptionDeclaration option(const char* name, OptionKind kind, const char* default_text,
+                         const char* placeholder, const char* help) {
+  OptionDeclaration declaration;
+  declaration.name = name;
+  declaration.kind = kind;
+  declaration.default_text = default_text;
+  declaration.placeholder = placeholder;
+  declaration.help = help;
+  return declaration;
+}
+
+OptionDeclaration bounded(OptionDeclaration declaration, std::int64_t least, std::int64_t most) {
+  declaration.least = least;
+  declaration.most = most;
+  return declaration;
+}
+
+program::OptionList api_server_options() {
+  auto password = option("admin-password", OptionKind::Text, "", "SECRET",
+                         "password of the administrator: needed at the first start, and when given "
+                         "later it replaces the one before");
+  password.secret = true;
+  password.environment = "JOB_API_ADMIN_PASSWORD";
+  return {
+      option("listen", OptionKind::Text, "127.0.0.1:8200", "HOST:PORT",
+             "address to serve; port 0: a free one, printed"),
+      option("database", OptionKind::Text, "job-api.sqlite", "FILE",
+             "where the resources are kept; made when it is missing"),
+      bounded(option("queue-capacity", OptionKind::Integer, "10000", "N",
+                     "most entries kept in the queue; what is beyond waits in the database"),
+              1, 1000000),
+      option("trust-authn-header", OptionKind::Flag, "", "",
+             "believe the header nuvla-authn-info; only behind a proxy that removes it from "
+             "outside requests"),
+      option("admin-user", OptionKind::Text, "admin", "NAME", "name of the administrator"),
+      password,
+      bounded(option("threads", OptionKind::Integer, "0", "N",
+                     "threads that serve requests (default: one a core, at most 4)"),
+              0, 64),
+      option("session-lifetime", OptionKind::Duration, "7d", "TIME", "how long a login lasts"),
+      bounded(option("body-limit", OptionKind::Integer, "1048576", "BYTES",
+                     "largest request body accepted"),
+              1024, 1073741824),
+  };
+}
+
+configuration::ProgramDeclaration declaration() {
+  configuration::ProgramDeclaration program;
+  program.name = "job-api";
+  program.description =
+      "Serves the resource API of the job engine: jobs, sessions, credentials. Stores jobs and "
+      "puts their ids into the queue in ZooKeeper.";
+  using program::operator+;
+  program.options = api_server_options() + program::zookeeper_options() +
+                    program::telemetry_options() + program::logging_options();
+  program.footer =
+      "Exit codes: 0 stopped by SIGTERM or SIGINT, 1 the environment (port in use, database not "
+      "writable), 2 wrong use.";
+  return program;
+}
+
+int thread_count(const Settings& settings) {
+  const auto wanted = settings.integer("threads");
+  if (wanted > 0) return static_cast<int>(wanted);
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  return std::max(1, std::min(4, cores));
+}
+
+http::ListenerOptions listener_options(const Settings& settings) {
+  const auto place = configuration::parse_host_and_port(settings.text("listen"), "--listen");
+  http::ListenerOptions options;
+  options.address = place.host == "localhost" ? "127.0.0.1" : place.host;
+  options.port = place.port;
+  options.threads = thread_count(settings);
+  options.body_limit = static_cast<std::size_t>(settings.integer("body-limit"));
+  return options;
+}
+
+// A setting of the installation, made at the first start.
+awaitable<std::string> lasting_setting(store::Store& store, std::string name, std::string fresh) {
+  const auto known = store.setting(name);
+  if (known) co_return *known;
+  co_await store.put_setting(name, fresh);
+  co_return fresh;
+}
+
+awaitable<void> ensure_administrator(store::Store& store, const Settings& settings) {
+  const std::string user = settings.text("admin-user");
+  const std::string password = settings.text("admin-password");
+  const bool there = co_await cimi::ensure_administrator(store, user, password);
+  if (there) co_return;
+  throw UsageError("the administrator '" + user +
+                   "' does not exist yet and has no password to be created with: set "
+                   "JOB_API_ADMIN_PASSWORD or --admin-password-file FILE");
+}
+
+awaitable<void> sweep_sessions(store::Store* store, runtime::Event* stopping) {
+  while (!stopping->raised()) {
+    store::SearchRequest over;
+    over.collection = "session";
+    over.filter = filter::parse("expiry<'" + cimi::timestamp(cimi::wall_now()) + "'");
+    over.visibility.everything = true;
+    std::string trouble;
+    try {
+      co_await store->remove_matching(std::move(over));
+    } catch (const std::exception& failure) {
+      trouble = failure.what();
+    }
+    if (!trouble.empty()) telemetry::warning("ended sessions stay", {{"error", trouble}});
+    co_await runtime::pause(session_sweep, *stopping);
+  }
+}
+
+struct ServiceParts {
+  store::Store& store;
+  access::Authentication& authentication;
+  access::PasswordHasher& hasher;
+  feed::QueueFeed& feed;
+};
+
+std::unique_ptr<cimi::Service> make_service(const ServiceParts& parts,
+                                            cimi::ServiceOptions options) {
+  auto service = std::make_unique<cimi::Service>(parts.authentication, std::move(options));
+  auto wanted = [feed = &parts.feed] { feed->wanted(); };
+  service->offer(std::make_unique<cimi::JobCollection>(parts.store, wanted));
+  service->offer(
+      std::make_unique<cimi::SessionCollection>(parts.store, parts.authentication, parts.hasher));
+  service->offer(std::make_unique<cimi::UserCollection>(parts.store));
+  service->offer(std::make_unique<cimi::CredentialCollection>(parts.store));
+  return service;
+}
+
+// What others wait for: on stdout, one line, once requests are answered.
+void announce(const std::string& address, std::uint16_t port) {
+  const bool v6 = address.find(':') != std::string::npos;
+  const std::string host = v6 ? "[" + address + "]" : address;
+  std::printf("job-api listens on http://%s:%u\n", host.c_str(), static_cast<unsigned>(port));
+  std::fflush(stdout);
+  telemetry::info("listening", {{"address", address}, {"port", port}});
+}
+
+awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_program,
+                      zookeeper::SessionOptions zookeeper_options) {
+  const Settings& settings = *settings_of_program;
+  runtime::StopSignal stop(*loop);
+  const auto store = store::open_sqlite_store(settings.text("database"));
+  co_await ensure_administrator(*store, settings);
+  auto fresh_key = access::hex(access::random_bytes(32));
+  auto key = co_await lasting_setting(*store, "cookie-key", std::move(fresh_key));
+  cimi::ServiceOptions service_options;
+  auto now = cimi::timestamp(cimi::wall_now());
+  service_options.since = co_await lasting_setting(*store, "installed", std::move(now));
+  service_options.body_limit = static_cast<std::size_t>(settings.integer("body-limit"));
+
+  telemetry::Metrics metrics;
+  RequestMetrics requests(metrics);
+  const auto lifetime =
+      std::chrono::duration_cast<std::chrono::seconds>(settings.duration("session-lifetime"));
+  const auto header = settings.flag("trust-authn-header") ? access::AuthnHeader::Trusted
+                                                          : access::AuthnHeader::Ignored;
+  access::Authentication authentication(*store, std::move(key), header, lifetime);
+  access::PasswordHasher hasher;
+  const auto session = zookeeper::make_session(*loop, std::move(zookeeper_options));
+  std::exception_ptr failure;
+  {
+    queue::LockingQueue queue(*session);
+    feed::QueueFeedOptions feed_options;
+    feed_options.capacity = static_cast<std::size_t>(settings.integer("queue-capacity"));
+    feed::QueueFeed feed(*loop, *session, queue, *store, metrics, feed_options);
+    const ServiceParts parts{*store, authentication, hasher, feed};
+    const auto service = make_service(parts, std::move(service_options));
+    runtime::TaskGroup tasks(loop->get_executor());
+    auto handler = [answering = service.get()](http::Request request) {
+      return answering->answer(std::move(request));
+    };
+    auto observer = [&requests](const std::string& method, int status, double seconds) {
+      requests.observe(method, status, seconds);
+    };
+    try {
+      bool listening = true;
+      auto ready = [&listening] { return listening ? std::string() : std::string("stopping"); };
+      http::Listener listener(*loop, listener_options(settings), handler, observer);
+      const auto status = program::start_status_server(*loop, settings, metrics, ready);
+      feed.start();
+      tasks.spawn(sweep_sessions(store.get(), &stop.requested()));
+      announce(listener_options(settings).address, listener.port());
+      co_await stop.requested().wait();
+      telemetry::info("stopping");
+      listening = false;
+      co_await listener.stop(drain_grace);
+      if (status) co_await status->stop();
+    } catch (...) {
+      failure = std::current_exception();
+      stop.request();
+    }
+    feed.ask_to_stop();
+    co_await session->close();
+    co_await feed.joined();
+    co_await tasks.join();
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+int run(const Settings& settings) {
+  listener_options(settings);  // complains before anything is opened
+  auto zookeeper_options = program::session_options(settings);
+  runtime::EventLoop loop;
+  loop.run(serve(&loop.context(), &settings, std::move(zookeeper_options)));
+  return program::exit_ok;
+}
+
+}  // namespace
+}  // namespace jobengine::api
+
+int main(int argc, char** argv) {
+  return jobengine::program::run(jobengine::api::declaration(), argc, argv, jobengine::api::run);
+}

@@ -1,0 +1,267 @@
+// From stored jobs to queue entries, with a real job-api and a real ZooKeeper.
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "common/cimi/client.hpp"
+#include "common/queue/locking_queue.hpp"
+#include "common/zookeeper/lasting_session.hpp"
+#include "tests/servers/api_server.hpp"
+#include "tests/servers/zookeeper_server.hpp"
+#include "tests/support/loop_test.hpp"
+
+namespace jobengine::tests {
+namespace {
+
+using nlohmann::json;
+using std::chrono::seconds;
+
+ApiServerOptions options_with(const std::string& zk_hosts,
+                              std::vector<std::string> arguments = {}) {
+  ApiServerOptions options;
+  options.zk_hosts = zk_hosts;
+  options.arguments = {"--zk-session-timeout", "4s"};
+  options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
+  return options;
+}
+
+// A client of the API and a look at its queue.
+struct Bench {
+  std::unique_ptr<cimi::Client> client;
+  std::unique_ptr<zookeeper::Session> session;
+  std::unique_ptr<queue::LockingQueue> queue;
+
+  Bench(asio::io_context& loop, const ApiServer& server, const std::string& zk_hosts) {
+    cimi::ClientOptions options;
+    options.url = server.url();
+    options.user = api_admin;
+    options.password = api_password;
+    client = cimi::make_http_client(loop, options);
+    session = zookeeper::make_session(loop, zookeeper::parse_hosts({zk_hosts}));
+    queue::QueueOptions queue_options;
+    queue_options.head_window = 1;  // strictly in order
+    queue = std::make_unique<queue::LockingQueue>(*session, queue_options);
+  }
+};
+
+awaitable<std::string> post_job(Bench* bench, json job) {
+  if (!job.contains("action")) job["action"] = "dummy_test_action";
+  const auto reply = co_await bench->client->add("job", job);
+  INFO(reply.message);
+  REQUIRE(reply.ok());
+  co_return reply.location;
+}
+
+json with_priority(int priority) {
+  json job;
+  job["priority"] = priority;
+  return job;
+}
+
+// Waits until the queue holds `count` entries and returns the job ids in order of service.
+awaitable<std::vector<std::string>> queued(Bench* bench, std::size_t count) {
+  const auto deadline = runtime::Clock::now() + seconds(30);
+  std::vector<queue::ListedEntry> entries;
+  runtime::Event never;
+  while (runtime::Clock::now() < deadline) {
+    entries = co_await bench->queue->list();
+    if (entries.size() == count) break;
+    co_await never.wait_for(std::chrono::milliseconds(10));
+  }
+  CHECK(entries.size() == count);
+  std::vector<std::string> ids;
+  for (const auto& entry : entries) {
+    const auto data = co_await bench->queue->data_of(entry.name);
+    ids.push_back(data.value_or("gone"));
+  }
+  co_return ids;
+}
+
+// Waits until job-api has noted the entry of that job, and returns its tags.
+awaitable<json> tags_of(Bench* bench, std::string id) {
+  const auto deadline = runtime::Clock::now() + seconds(30);
+  runtime::Event never;
+  json tags;
+  while (tags.is_null() && runtime::Clock::now() < deadline) {
+    const auto reply = co_await bench->client->get(id);
+    tags = reply.document.value("tags", json());
+    co_await never.wait_for(std::chrono::milliseconds(10));
+  }
+  co_return tags;
+}
+
+TEST_CASE("feed: a new job gets its entry, a pulled one does not", "[api][zookeeper]") {
+  const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+  const ApiServer server(options_with(hosts));
+  auto body = [&](asio::io_context& loop) -> awaitable<void> {
+    Bench bench(loop, server, hosts);
+    json pulled;
+    pulled["execution-mode"] = "pull";
+    co_await post_job(&bench, pulled);
+    const auto urgent = with_priority(50);
+    const auto id = co_await post_job(&bench, urgent);
+    const auto ids = co_await queued(&bench, 1);
+    CHECK(ids == std::vector<std::string>{id});
+    const auto tags = co_await tags_of(&bench, id);
+    CHECK(tags == json({"/job/entries/entry-050-0000000000"}));
+    co_await bench.session->close();
+  };
+  run_on_loop(body);
+}
+
+TEST_CASE("feed: without a priority a job comes last", "[api][zookeeper]") {
+  const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+  const ApiServer server(options_with(hosts));
+  auto body = [&](asio::io_context& loop) -> awaitable<void> {
+    Bench bench(loop, server, hosts);
+    const auto last = co_await post_job(&bench, json::object());
+    const auto urgent = with_priority(10);
+    const auto first = co_await post_job(&bench, urgent);
+    const auto ids = co_await queued(&bench, 2);
+    CHECK(ids == std::vector<std::string>{first, last});
+    co_await bench.session->close();
+  };
+  run_on_loop(body);
+}
+
+TEST_CASE("feed: if ZooKeeper is away the POST still succeeds", "[api][zookeeper]") {
+  ZooKeeperServer zookeeper;
+  const auto hosts = zookeeper.fresh_chroot();
+  const ApiServer server(options_with(hosts));
+  std::vector<std::string> posted;
+  auto before = [&](asio::io_context& loop) -> awaitable<void> {
+    Bench bench(loop, server, hosts);
+    posted.push_back(co_await post_job(&bench, json::object()));
+    co_await queued(&bench, 1);
+    co_await bench.session->close();
+  };
+  run_on_loop(before);
+  zookeeper.kill();
+  auto away = [&](asio::io_context& loop) -> awaitable<void> {
+    Bench bench(loop, server, hosts);
+    for (int count = 0; count < 3; ++count) {
+      posted.push_back(co_await post_job(&bench, json::object()));
+    }
+    co_await bench.session->close();
+  };
+  run_on_loop(away);
+  zookeeper.restart();
+  auto after = [&](asio::io_context& loop) -> awaitable<void> {
+    Bench bench(loop, server, hosts);
+    const auto ids = co_await queued(&bench, 4);
+    CHECK(ids == posted);
+    co_await bench.session->close();
+  };
+  run_on_loop(after);
+}
+
+TEST_CASE("feed: beyond the capacity jobs wait and come in order as the queue drains",
+          "[api][zookeeper]") {
+  const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+  const ApiServer server(options_with(hosts, {"--queue-capacity", "10"}));
+  auto body = [&](asio::io_context& loop) -> awaitable<void> {
+    Bench bench(loop, server, hosts);
+    std::vector<std::string> posted;
+    for (int count = 0; count < 30; ++count) {
+      posted.push_back(co_await post_job(&bench, json::object()));
+    }
+    co_await queued(&bench, 10);
+    std::vector<std::string> served;
+    runtime::Event stop;
+    while (served.size() < posted.size()) {
+      auto entry = co_await bench.queue->take(stop);
+      REQUIRE(entry);
+      served.push_back(entry->data());
+      const auto finished = co_await bench.queue->consume(std::move(*entry));
+      CHECK(finished == queue::FinishOutcome::Done);
+      const auto depth = co_await bench.queue->depth();
+      CHECK(depth.entries <= 10);
+    }
+    CHECK(served == posted);
+    co_await bench.session->close();
+  };
+  run_on_loop(body, seconds(120));
+}
+
+TEST_CASE("feed: the capacity never holds back urgency", "[api][zookeeper]") {
+  const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+  const ApiServer server(options_with(hosts, {"--queue-capacity", "2"}));
+  auto body = [&](asio::io_context& loop) -> awaitable<void> {
+    Bench bench(loop, server, hosts);
+    std::vector<std::string> lazy;
+    for (int count = 0; count < 5; ++count) {
+      lazy.push_back(co_await post_job(&bench, json::object()));
+    }
+    co_await queued(&bench, 2);
+    const auto urgent = with_priority(10);
+    const auto first = co_await post_job(&bench, urgent);
+    const auto ids = co_await queued(&bench, 3);
+    CHECK(ids == std::vector<std::string>{first, lazy[0], lazy[1]});
+    co_await bench.session->close();
+  };
+  run_on_loop(body);
+}
+
+TEST_CASE("feed: an entry made before a crash is not made again", "[api][zookeeper]") {
+  ZooKeeperServer zookeeper;
+  const auto hosts = zookeeper.fresh_chroot();
+  ApiServer server(options_with(hosts));
+  zookeeper.kill();
+  std::string crashed;
+  auto post = [&](asio::io_context& loop) -> awaitable<void> {
+    Bench bench(loop, server, hosts);
+    crashed = co_await post_job(&bench, json::object());
+    co_await bench.session->close();
+  };
+  run_on_loop(post);
+  // As if it had been killed between its push and noting it.
+  server.kill();
+  zookeeper.restart();
+  std::string path;
+  auto push = [&](asio::io_context& loop) -> awaitable<void> {
+    const auto session = zookeeper::make_session(loop, zookeeper::parse_hosts({hosts}));
+    queue::LockingQueue its_queue(*session);
+    const auto reply = co_await its_queue.put(crashed, 999);
+    path = reply.path;
+    co_await session->close();
+  };
+  run_on_loop(push);
+  server.restart();
+  auto look = [&](asio::io_context& loop) -> awaitable<void> {
+    Bench bench(loop, server, hosts);
+    const auto tags = co_await tags_of(&bench, crashed);
+    CHECK(tags == json({path}));
+    const auto other = co_await post_job(&bench, json::object());
+    const auto ids = co_await queued(&bench, 2);
+    CHECK(ids == std::vector<std::string>{crashed, other});
+    co_await bench.session->close();
+  };
+  run_on_loop(look);
+}
+
+TEST_CASE("feed: a job cancelled while it waits never gets an entry", "[api][zookeeper]") {
+  const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+  const ApiServer server(options_with(hosts, {"--queue-capacity", "1"}));
+  auto body = [&](asio::io_context& loop) -> awaitable<void> {
+    Bench bench(loop, server, hosts);
+    const auto first = co_await post_job(&bench, json::object());
+    co_await queued(&bench, 1);
+    const auto cancelled = co_await post_job(&bench, json::object());
+    const auto last = co_await post_job(&bench, json::object());
+    const auto reply = co_await bench.client->operation(cancelled, "cancel");
+    CHECK(reply.ok());
+    runtime::Event stop;
+    std::vector<std::string> served;
+    for (int count = 0; count < 2; ++count) {
+      auto entry = co_await bench.queue->take(stop);
+      REQUIRE(entry);
+      served.push_back(entry->data());
+      co_await bench.queue->consume(std::move(*entry));
+    }
+    CHECK(served == std::vector<std::string>{first, last});
+    co_await bench.session->close();
+  };
+  run_on_loop(body);
+}
+
+}  // namespace
+}  // namespace jobengine::tests

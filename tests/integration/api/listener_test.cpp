@@ -1,0 +1,193 @@
+#include "api/http/listener.hpp"
+
+#include <catch2/catch.hpp>
+#include <optional>
+#include <thread>
+
+#include "common/runtime/event_loop.hpp"
+#include "common/runtime/failure.hpp"
+#include "tests/integration/api/wire.hpp"
+
+namespace jobengine::api::http {
+namespace {
+
+using tests::converse;
+using tests::Wire;
+
+// Answers what it was asked; "/slow" only after `release`.
+awaitable<Response> echo(Request request, std::atomic<int>* slow, std::atomic<bool>* release) {
+  if (request.target == "/fail") throw runtime::Failure("told to fail");
+  if (request.target == "/slow") {
+    ++*slow;
+    auto loop = co_await asio::this_coro::executor;
+    asio::steady_timer pause(loop);
+    while (!*release) {
+      pause.expires_after(std::chrono::milliseconds(5));
+      co_await pause.async_wait(use_awaitable);
+    }
+  }
+  Response response;
+  response.body = request.method + " " + request.target + " " + request.body;
+  response.content_type = "text/plain";
+  co_return response;
+}
+
+// A listener on threads of its own, with short limits, and the main loop it reports to.
+struct Server {
+  runtime::EventLoop loop;
+  std::atomic<int> slow{0};
+  std::atomic<bool> release{false};
+  std::optional<Listener> listener;
+
+  Server() {
+    ListenerOptions options;
+    options.threads = 2;
+    options.header_limit = 4096;
+    options.body_limit = 10000;
+    options.idle_limit = std::chrono::milliseconds(700);
+    options.request_limit = std::chrono::milliseconds(700);
+    auto handler = [this](Request request) { return echo(std::move(request), &slow, &release); };
+    listener.emplace(loop.context(), options, handler);
+  }
+  ~Server() { stop(std::chrono::seconds(10)); }
+  std::uint16_t port() const { return listener->port(); }
+  void stop(runtime::Duration grace) { loop.run(listener->stop(grace)); }
+};
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t found = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+std::string close_request(const std::string& target) {
+  return "GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+}
+
+TEST_CASE("listener: pipelined requests are answered in their order", "[api]") {
+  Server server;
+  const auto answers = converse(server.port(),
+                                "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
+                                "PUT /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" +
+                                    close_request("/3"));
+  CHECK(count(answers, "HTTP/1.1 200 OK") == 3);
+  CHECK(answers.find("GET /1") < answers.find("PUT /2 abc"));
+  CHECK(answers.find("PUT /2 abc") < answers.find("GET /3"));
+}
+
+TEST_CASE("listener: what is no HTTP is refused and the server goes on", "[api]") {
+  Server server;
+  const std::string chunked = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n";
+  for (const auto& bad :
+       {std::string("nonsense\r\n\r\n"), chunked + "\r\n-2\r\nabc\r\n", chunked + "\r\n-1\r\nabc",
+        chunked + "Content-Length: 3\r\n\r\nabc",
+        std::string("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n"),
+        std::string("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"),
+        std::string("GET / HTTP/9.9\r\nHost: x\r\n\r\n")}) {
+    INFO(bad);
+    CHECK(converse(server.port(), bad).starts_with("HTTP/1.1 400 Bad Request"));
+  }
+  CHECK(converse(server.port(), close_request("/1")).find("GET /1") != std::string::npos);
+}
+
+TEST_CASE("listener: a body over the limit is 413, declared or not", "[api]") {
+  Server server;
+  const std::string body(20000, 'x');
+  const auto declared =
+      converse(server.port(), "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n" + body);
+  CHECK(declared.starts_with("HTTP/1.1 413 "));
+  const auto chunked = converse(
+      server.port(), "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4e20\r\n" +
+                         body + "\r\n0\r\n\r\n");
+  CHECK(chunked.starts_with("HTTP/1.1 413 "));
+}
+
+TEST_CASE("listener: a header over the limit is 431", "[api]") {
+  Server server;
+  const auto answer = converse(
+      server.port(), "GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(8000, 'x') + "\r\n\r\n");
+  CHECK(answer.starts_with("HTTP/1.1 431 "));
+}
+
+TEST_CASE("listener: a request that does not come to its end is 408", "[api]") {
+  Server server;
+  Wire header(server.port());
+  header.send("GET / HTTP/1.1\r\nHost: x\r\n");
+  Wire body(server.port());
+  body.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
+  CHECK(header.read_all().starts_with("HTTP/1.1 408 "));
+  CHECK(body.read_all().starts_with("HTTP/1.1 408 "));
+}
+
+TEST_CASE("listener: an idle connection is closed without a word", "[api]") {
+  Server server;
+  Wire idle(server.port());
+  CHECK(idle.read_all().empty());
+}
+
+TEST_CASE("listener: Expect: 100-continue is answered before the body comes", "[api]") {
+  Server server;
+  Wire wire(server.port());
+  wire.send(
+      "PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n"
+      "Connection: close\r\n\r\n");
+  CHECK(wire.read_until("\r\n\r\n").starts_with("HTTP/1.1 100 Continue"));
+  wire.send("abc");
+  CHECK(wire.read_all().find("PUT / abc") != std::string::npos);
+}
+
+TEST_CASE("listener: HEAD has the headers of GET and no body", "[api]") {
+  Server server;
+  const auto answer =
+      converse(server.port(), "HEAD /1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  CHECK(answer.starts_with("HTTP/1.1 200 OK"));
+  CHECK(answer.find("Content-Length: 8") != std::string::npos);
+  CHECK(answer.ends_with("\r\n\r\n"));
+}
+
+TEST_CASE("listener: what a handler throws is 500 and the connection goes on", "[api]") {
+  Server server;
+  const auto answers =
+      converse(server.port(), "GET /fail HTTP/1.1\r\nHost: x\r\n\r\n" + close_request("/1"));
+  CHECK(answers.starts_with("HTTP/1.1 500 "));
+  CHECK(answers.find("told to fail") == std::string::npos);
+  CHECK(count(answers, "HTTP/1.1 200 OK") == 1);
+}
+
+TEST_CASE("listener: stopping lets a busy request be answered and closes idle ones", "[api]") {
+  Server server;
+  Wire idle(server.port());
+  Wire busy(server.port());
+  busy.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  while (server.slow == 0) std::this_thread::yield();
+  std::thread releases([&] {
+    CHECK_NOTHROW(idle.read_all());
+    server.release = true;
+  });
+  server.stop(std::chrono::seconds(60));
+  releases.join();
+  const auto answer = busy.read_all();
+  CHECK(answer.starts_with("HTTP/1.1 200 OK"));
+  CHECK(answer.find("Connection: close") != std::string::npos);
+  CHECK(answer.ends_with("GET /slow "));
+}
+
+TEST_CASE("listener: a port somebody listens on is refused, although it could be shared", "[api]") {
+  Server first;
+  runtime::EventLoop loop;
+  ListenerOptions options;
+  options.port = first.port();
+  std::string message;
+  try {
+    const Listener second(loop.context(), options, {});
+  } catch (const runtime::Failure& failure) {
+    message = failure.what();
+  }
+  CHECK(message ==
+        "cannot listen on 127.0.0.1:" + std::to_string(first.port()) + ": Address already in use");
+}
+
+}  // namespace
+}  // namespace jobengine::api::http

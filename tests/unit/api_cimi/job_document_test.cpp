@@ -1,0 +1,208 @@
+#include "api/cimi/job_document.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "api/cimi/cimi_error.hpp"
+
+namespace jobengine::api::cimi {
+namespace {
+
+using access::Identity;
+using nlohmann::json;
+
+const WallTime noon(std::chrono::milliseconds(1714996800000));  // 2024-05-06T12:00:00Z
+const WallTime later = noon + std::chrono::milliseconds(90500);
+
+Identity admin() {
+  return access::read_authn_info("group/nuvla-admin");
+}
+Identity jane() {
+  return access::read_authn_info("user/jane user/jane group/nuvla-user");
+}
+
+json added(const char* body) {
+  return new_job(json::parse(body), "job/1", admin(), noon);
+}
+
+json edited(const json& job, const char* changes, std::vector<std::string> removed = {}) {
+  return edited_job(job, {json::parse(changes), std::move(removed)}, admin(), later);
+}
+
+int status_of(const std::function<void()>& call, std::string* message = nullptr) {
+  try {
+    call();
+  } catch (const CimiError& error) {
+    if (message != nullptr) *message = error.what();
+    return error.status;
+  }
+  return 0;
+}
+
+TEST_CASE("add: a job begins QUEUED, in push mode, owned by who made it", "[api]") {
+  const auto job = added(R"({"action": "dummy_test_action", "state": "SUCCESS", "id": "job/evil",
+                             "created": "x", "operations": []})");
+  CHECK(job["id"] == "job/1");
+  CHECK(job["resource-type"] == "job");
+  CHECK(job["state"] == "QUEUED");
+  CHECK(job["execution-mode"] == "push");
+  CHECK(job["progress"] == 0);
+  CHECK(job["version"] == 2);
+  CHECK(job["created"] == "2024-05-06T12:00:00.000Z");
+  CHECK(job["updated"] == job["created"]);
+  CHECK(job["created-by"] == "group/nuvla-admin");
+  CHECK(job["acl"]["owners"] == json({"group/nuvla-admin"}));
+  CHECK_FALSE(job.contains("priority"));
+  CHECK(needs_entry(job));
+}
+
+TEST_CASE("add: the target becomes an affected resource, once", "[api]") {
+  const auto job = added(R"({"action": "a", "target-resource": {"href": "deployment/1"}})");
+  CHECK(job["affected-resources"] == json::parse(R"([{"href": "deployment/1"}])"));
+  const auto again = added(R"({"action": "a", "target-resource": {"href": "deployment/1"},
+                               "affected-resources": [{"href": "deployment/1"}]})");
+  CHECK(again["affected-resources"].size() == 1);
+}
+
+TEST_CASE("add: a job in pull mode needs no entry and keeps its tags", "[api]") {
+  const auto job = added(R"({"action": "a", "execution-mode": "pull", "tags": ["x"]})");
+  CHECK_FALSE(needs_entry(job));
+  CHECK(job["tags"] == json({"x"}));
+  CHECK_FALSE(added(R"({"action": "a", "tags": ["x"]})").contains("tags"));
+}
+
+TEST_CASE("add: what does not fit the schema is named with what was expected", "[api]") {
+  std::string message;
+  const auto refused = [&](const char* body) {
+    return status_of([&] { added(body); }, &message) == 400;
+  };
+  CHECK(refused(R"({"action": "a", "colour": "red"})"));
+  CHECK(message.starts_with("resource job/1 does not satisfy defined schema:\n"));
+  CHECK(message.find("colour: unknown attribute") != std::string::npos);
+  CHECK(refused(R"({})"));
+  CHECK(message.find("action: missing") != std::string::npos);
+  CHECK(refused(R"({"action": " "})"));
+  CHECK(refused(R"({"action": "a", "priority": 1000})"));
+  CHECK(message.find("priority: 1000, expected an integer from 0") != std::string::npos);
+  CHECK(refused(R"({"action": "a", "priority": "7"})"));
+  CHECK(refused(R"({"action": "a", "progress": 101})"));
+  CHECK(refused(R"({"action": "a", "execution-mode": "later"})"));
+  CHECK(refused(R"({"action": "a", "target-resource": "deployment/1"})"));
+  CHECK(refused(R"({"action": "a", "target-resource": {"href": "Deployment/1"}})"));
+  CHECK(refused(R"({"action": "a", "affected-resources": []})"));
+  CHECK(refused(R"({"action": "a", "return-code": -1})"));
+  CHECK(refused(R"({"action": "a", "parent-job": "job/A"})"));
+  CHECK(refused(R"({"action": "a", "payload": {"a": 1}})"));
+  CHECK(refused(R"({"action": "a", "expiry": "tomorrow"})"));
+  CHECK(refused(R"({"action": "a", "tags": ["x", "x"], "execution-mode": "pull"})"));
+  CHECK(refused(R"({"action": "a", "acl": {"owners": []}})"));
+  CHECK(refused(R"({"action": null})"));
+}
+
+TEST_CASE("edit: the first RUNNING sets started, the end sets progress and duration", "[api]") {
+  auto job = added(R"({"action": "a", "priority": 50})");
+  job = edited_job(job, {json::parse(R"({"state": "RUNNING"})"), {}}, admin(), noon);
+  CHECK(job["started"] == "2024-05-06T12:00:00.000Z");
+  CHECK(job["priority"] == 50);
+  job = edited(job, R"({"state": "FAILED", "return-code": 3})");
+  CHECK(job["progress"] == 100);
+  CHECK(job["duration"] == 90);
+  CHECK(job["started"] == "2024-05-06T12:00:00.000Z");
+  CHECK(job["updated"] == "2024-05-06T12:01:30.500Z");
+  CHECK(job["updated-by"] == "group/nuvla-admin");
+}
+
+TEST_CASE("edit: a final state is final", "[api]") {
+  for (const char* state : {"SUCCESS", "FAILED", "CANCELED"}) {
+    auto job = added(R"({"action": "a"})");
+    job["state"] = state;
+    std::string message;
+    CHECK(status_of([&] { edited(job, R"({"progress": 1})"); }, &message) == 409);
+    CHECK(message == "edit is not allowed in final state");
+  }
+}
+
+TEST_CASE("edit: merges top-level attributes, select removes first", "[api]") {
+  auto job = added(R"({"action": "a", "payload": "{}", "description": "d"})");
+  job = edited(job, R"({"payload": "{\"x\":1}"})", {"payload", "description", "id", "acl"});
+  CHECK(job["payload"] == "{\"x\":1}");
+  CHECK_FALSE(job.contains("description"));
+  CHECK(job["id"] == "job/1");
+  CHECK(job.contains("acl"));
+  CHECK(status_of([&] { edited(job, "{}", {"action"}); }) == 400);
+}
+
+TEST_CASE("edit: what the server sets is not taken from the body", "[api]") {
+  const auto job = added(R"({"action": "a"})");
+  const auto after = edited(job, R"({"id": "job/2", "created": "x", "resource-type": "y",
+                                     "created-by": "user/eve", "operations": []})");
+  CHECK(after["id"] == "job/1");
+  CHECK(after["created"] == job["created"]);
+  CHECK(after["created-by"] == "group/nuvla-admin");
+  CHECK_FALSE(after.contains("operations"));
+}
+
+TEST_CASE("edit: without the right 403, without being admin no other action", "[api]") {
+  auto job =
+      added(R"({"action": "a", "acl": {"owners": ["user/joe"], "edit-data": ["user/jane"]}})");
+  const auto stranger = access::read_authn_info("user/eve");
+  CHECK(status_of([&] { edited_job(job, {json::object(), {}}, stranger, later); }) == 403);
+  JobEdit edit{json::parse(R"({"action": "b", "progress": 5, "acl": {"owners": ["user/jane"]}})"),
+               {"target-resource"}};
+  const auto after = edited_job(job, edit, jane(), later);
+  CHECK(after["action"] == "a");
+  CHECK(after["progress"] == 5);
+  CHECK(after["acl"] == job["acl"]);
+}
+
+TEST_CASE("status message: kept up to 100000 characters, then its two ends", "[api]") {
+  const auto job = added(R"({"action": "a"})");
+  json changes;
+  changes["status-message"] = std::string(100000, 'x');
+  CHECK(edited_job(job, {changes, {}}, admin(), later)["status-message"] ==
+        changes["status-message"]);
+  std::string letters;
+  for (int count = 0; count < 50001; ++count) letters += "é";
+  for (int count = 0; count < 50001; ++count) letters += "ü";
+  changes["status-message"] = letters;
+  const auto after = edited_job(job, {changes, {}}, admin(), later);
+  const auto text = after["status-message"].get<std::string>();
+  CHECK(text.size() == 50000 * 4 + 5);
+  CHECK(text.substr(99998, 9) == "é\n...\nü");
+  CHECK(after["time-of-status-change"] == "2024-05-06T12:01:30.500Z");
+}
+
+TEST_CASE("cancel: CANCELED, complete, with its duration", "[api]") {
+  auto job = added(R"({"action": "bulk_stop_deployment"})");
+  job["started"] = timestamp(noon);
+  const auto after = ended_job(job, jane(), later);
+  CHECK(after["state"] == "CANCELED");
+  CHECK(after["progress"] == 100);
+  CHECK(after["duration"] == 90);
+  CHECK(after["updated-by"] == "user/jane");
+  CHECK(is_final_state(after));
+  CHECK(is_bulk(after));
+}
+
+TEST_CASE("cancel: the children's job is urgent and has the bulk job's acl", "[api]") {
+  const auto job = added(R"({"action": "bulk_x", "acl": {"owners": ["user/joe"]}})");
+  const auto children = cancel_children_job(job, "job/2", later);
+  CHECK(children["action"] == "cancel_children_jobs");
+  CHECK(children["target-resource"]["href"] == "job/1");
+  CHECK(children["priority"] == 10);
+  CHECK(children["created-by"] == "internal");
+  CHECK(children["acl"] == job["acl"]);
+  CHECK(needs_entry(children));
+}
+
+TEST_CASE("a job that runs, has ended or is pulled needs no entry", "[api]") {
+  auto job = added(R"({"action": "a", "execution-mode": "mixed"})");
+  CHECK(needs_entry(job));
+  job["state"] = "RUNNING";
+  CHECK_FALSE(needs_entry(job));
+  job["state"] = "QUEUED";
+  job["execution-mode"] = "pull";
+  CHECK_FALSE(needs_entry(job));
+}
+
+}  // namespace
+}  // namespace jobengine::api::cimi

@@ -1,0 +1,41 @@
+#include "api/cimi/timestamp.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace jobengine::api::cimi {
+namespace {
+
+TEST_CASE("timestamp: written in UTC with three decimals and read back", "[api]") {
+  const WallTime time(std::chrono::milliseconds(1714979289045));
+  CHECK(timestamp(time) == "2024-05-06T07:08:09.045Z");
+  CHECK(parse_timestamp("2024-05-06T07:08:09.045Z") == time);
+}
+
+TEST_CASE("timestamp: fractions of 0 to 3 digits and zones are read", "[api]") {
+  const WallTime whole(std::chrono::milliseconds(1714979289000));
+  CHECK(parse_timestamp("2024-05-06T07:08:09Z") == whole);
+  CHECK(parse_timestamp("2024-05-06T09:08:09.5+02:00") == whole + std::chrono::milliseconds(500));
+  CHECK(parse_timestamp("2024-05-06T01:38:09-05:30") == whole);
+}
+
+TEST_CASE("timestamp: what no calendar has is refused", "[api]") {
+  for (const char* bad :
+       {"2024-02-30T00:00:00Z", "2023-02-29T00:00:00Z", "2024-13-01T00:00:00Z",
+        "2024-05-06T24:00:00Z", "2024-05-06T07:60:09Z", "2024-05-06", "2024-05-06T07:08:09",
+        "2024-05-06T07:08:09.1234Z", "24-05-06T07:08:09Z", "", "2024-05-06T07:08:09+2:00"}) {
+    CHECK_FALSE(parse_timestamp(bad));
+  }
+}
+
+TEST_CASE("ids: new ones sort by time and look like a uuid of version 7", "[api]") {
+  const auto id = new_uuid();
+  REQUIRE(id.size() == 36);
+  CHECK(id[14] == '7');
+  CHECK(std::string("89ab").find(id[19]) != std::string::npos);
+  CHECK(id != new_uuid());
+  CHECK(uuid_of("admin") == uuid_of("admin"));
+  CHECK(uuid_of("admin") != uuid_of("Admin"));
+}
+
+}  // namespace
+}  // namespace jobengine::api::cimi
