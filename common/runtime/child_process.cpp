@@ -138,7 +138,9 @@ ChildProcess ChildProcess::spawn(asio::io_context& loop, const SpawnRequest& req
   JE_CHECK(request.descriptors.size() <= 16, "at most 16 descriptors are handed to a child");
   auto state = std::make_shared<State>(loop);
   const auto argv = pointers(request.argv);
-  const auto environment = pointers(request.environment.value_or(std::vector<std::string>{}));
+  // Points into the request: a copy of the strings would be gone before the child reads them.
+  const auto environment =
+      request.environment ? pointers(*request.environment) : std::vector<char*>();
   char* const* environment_pointer = request.environment ? environment.data() : environ;
 
   struct Report {

@@ -62,6 +62,19 @@ TEST_CASE("child process: gets the descriptors it is given and no others", "[run
   });
 }
 
+TEST_CASE("child process: gets the environment it is given and nothing of ours", "[runtime]") {
+  tests::run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    auto request = shell(
+        "test \"$LONG_NAME_OF_A_VARIABLE\" = long-enough-for-the-heap-$((1+1)) && test -z "
+        "\"$HOME\"");
+    request.environment = {"PATH=/bin:/usr/bin",
+                           "LONG_NAME_OF_A_VARIABLE=long-enough-for-the-heap-2"};
+    auto child = ChildProcess::spawn(loop, request);
+    co_await child.exited().wait();
+    REQUIRE(child.status().text() == "exited with code 0");
+  });
+}
+
 TEST_CASE("child process: stop asks first and kills what ignores it", "[runtime]") {
   tests::run_on_loop([](asio::io_context& loop) -> awaitable<void> {
     auto obedient = shell("exec sleep 1000");
