@@ -28,7 +28,7 @@ class LeaderMark {
 
 DistributionLeader::DistributionLeader(zookeeper::Session& session, Distribution& distribution,
                                        DistributionMetrics& metrics)
-    : session_(session), distribution_(distribution), metrics_(metrics) {}
+    : distribution_(distribution), metrics_(metrics), ledger_(session, distribution.name()) {}
 
 awaitable<void> DistributionLeader::lead(std::function<bool()> may_write, runtime::Event& over) {
   const LeaderMark mark(metrics_.leads);
@@ -43,44 +43,35 @@ awaitable<void> DistributionLeader::lead(std::function<bool()> may_write, runtim
 
 awaitable<void> DistributionLeader::lead_with_ledger(std::function<bool()> may_write,
                                                      runtime::Event& over) {
-  const TickSchedule& schedule = distribution_.schedule();
-  TickLedger ledger(session_, distribution_.name());
   while (!over.raised()) {
-    auto reading = ledger.read();
-    auto read = co_await unless(over, std::move(reading));
-    if (!read) co_return;
-    std::optional<LedgerEntry> kept = std::move(*read);
-    if (!kept && !schedule.is_interval()) {
+    auto reading = ledger_.read();
+    auto kept = co_await unless(over, std::move(reading));
+    if (!kept) co_return;
+    if (!kept->last && !distribution_.schedule().is_interval()) {
       // Cron counts from the first time that anybody led; a tick missed later is then known.
-      auto writing = ledger.write(kept, now(), /*open=*/false);
+      auto writing = ledger_.write(*kept, now(), /*open=*/false);
       co_await unless(over, std::move(writing));
       continue;
     }
     Pass pass;
     pass.may_write = may_write;
     pass.over = &over;
-    pass.resumed = kept && kept->open && start_of_next(kept->last) > now();
+    pass.resumed = kept->open && start_of_next(*kept->last) > now();
     if (pass.resumed) {
-      pass.tick = kept->last;
+      pass.tick = *kept->last;
       telemetry::info("finishing a tick that was left open",
                       {{"distribution", distribution_.name()}, {"tick", text(pass.tick)}});
     } else {
-      pass.tick = kept ? schedule.next(kept->last, now()) : schedule.first(now());
-      const bool due = co_await wait_for(pass.tick, over);
-      if (!due || !may_write()) continue;
-      // After a long wait (a machine that slept) a later tick may have come due as well.
-      if (kept) pass.tick = schedule.next(kept->last, now());
-      auto claiming = ledger.write(kept, pass.tick, /*open=*/true);
-      auto claimed = co_await unless(over, std::move(claiming));
-      if (!claimed) co_return;
-      kept = std::move(*claimed);
-      if (!kept) continue;  // read again what happened
+      const auto claimed = co_await claim_next(*kept, may_write, over);
+      if (!claimed) continue;  // read again what happened
+      kept = *claimed;
+      pass.tick = *kept->last;
       metrics_.ticks.add();
     }
     pass.give_up_at = start_of_next(pass.tick);
     const PassOutcome outcome = co_await work_on(pass);
     if (outcome == PassOutcome::Done && may_write()) {
-      auto closing = ledger.write(kept, pass.tick, /*open=*/false);
+      auto closing = ledger_.write(*kept, pass.tick, /*open=*/false);
       co_await unless(over, std::move(closing));
     } else if (!over.raised()) {
       telemetry::warning("a tick was not finished before the next",
@@ -88,6 +79,20 @@ awaitable<void> DistributionLeader::lead_with_ledger(std::function<bool()> may_w
       co_await wait_for(pass.give_up_at, over);
     }
   }
+}
+
+awaitable<std::optional<LedgerEntry>> DistributionLeader::claim_next(
+    LedgerEntry kept, std::function<bool()> may_write, runtime::Event& over) {
+  const TickSchedule& schedule = distribution_.schedule();
+  Instant tick = kept.last ? schedule.next(*kept.last, now()) : schedule.first(now());
+  const bool due = co_await wait_until_start(tick, over);
+  if (!due || !may_write()) co_return std::nullopt;
+  // After a long wait (a machine that slept) a later tick may have come due as well.
+  if (kept.last) tick = schedule.next(*kept.last, now());
+  auto claiming = ledger_.write(kept, tick, /*open=*/true);
+  auto claimed = co_await unless(over, std::move(claiming));
+  if (!claimed) co_return std::nullopt;
+  co_return std::move(*claimed);
 }
 
 awaitable<void> DistributionLeader::lead_without_ledger(std::function<bool()> may_write,
@@ -98,7 +103,7 @@ awaitable<void> DistributionLeader::lead_without_ledger(std::function<bool()> ma
   pass.over = &over;
   pass.tick = schedule.first(now());
   while (!over.raised()) {
-    const bool due = co_await wait_for(pass.tick, over);
+    const bool due = co_await wait_until_start(pass.tick, over);
     if (!due) co_return;
     metrics_.ticks.add();
     pass.give_up_at = start_of_next(pass.tick);
@@ -107,8 +112,12 @@ awaitable<void> DistributionLeader::lead_without_ledger(std::function<bool()> ma
   }
 }
 
-awaitable<bool> DistributionLeader::wait_for(Instant tick, runtime::Event& over) {
+awaitable<bool> DistributionLeader::wait_until_start(Instant tick, runtime::Event& over) {
   const Instant start = distribution_.schedule().start_of(tick, distribution_.name());
+  return wait_for(start, over);
+}
+
+awaitable<bool> DistributionLeader::wait_for(Instant start, runtime::Event& over) {
   while (!over.raised()) {
     const Span left = start - now();
     if (left <= Span(0)) co_return true;

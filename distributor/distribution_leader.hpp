@@ -12,7 +12,8 @@
 
 namespace jobengine::distributor {
 
-// Lives on the loop. Session, distribution and metrics must outlive it.
+// Lives on the loop. Session, distribution and metrics must outlive it. To be destroyed after the
+// session was closed, as requests to ZooKeeper that were given up still refer to it.
 class DistributionLeader {
  public:
   DistributionLeader(zookeeper::Session& session, Distribution& distribution,
@@ -25,14 +26,20 @@ class DistributionLeader {
  private:
   awaitable<void> lead_with_ledger(std::function<bool()> may_write, runtime::Event& over);
   awaitable<void> lead_without_ledger(std::function<bool()> may_write, runtime::Event& over);
-  // False when `over` was raised first.
-  awaitable<bool> wait_for(Instant tick, runtime::Event& over);
+  // Waits for the tick after the one that is kept and claims it. Nothing when over, or somebody
+  // else was quicker.
+  awaitable<std::optional<LedgerEntry>> claim_next(LedgerEntry kept,
+                                                   std::function<bool()> may_write,
+                                                   runtime::Event& over);
+  // Both: false when `over` was raised first.
+  awaitable<bool> wait_until_start(Instant tick, runtime::Event& over);
+  awaitable<bool> wait_for(Instant start, runtime::Event& over);
   awaitable<PassOutcome> work_on(Pass pass);
   Instant start_of_next(Instant tick) const;
 
-  zookeeper::Session& session_;
   Distribution& distribution_;
   DistributionMetrics& metrics_;
+  TickLedger ledger_;
 };
 
 }  // namespace jobengine::distributor

@@ -1,6 +1,7 @@
 #include "distributor/distributor.hpp"
 
 #include "common/runtime/task_group.hpp"
+#include "common/telemetry/log.hpp"
 #include "distributor/distribution_leader.hpp"
 
 namespace jobengine::distributor {
@@ -42,12 +43,22 @@ awaitable<void> Distributor::run(runtime::Event& stop) {
 }
 
 awaitable<void> Distributor::campaign(Seat& seat, runtime::Event& stop) {
-  // Named and stored here, as the coroutine it makes refers to what it captured.
-  const election::Election::Lead lead = [&seat](election::Leadership term,
-                                                runtime::Event& over) -> awaitable<void> {
-    return seat.leader.lead([&seat, term] { return seat.election.holds(term); }, over);
+  const election::Election::Lead leading = [this, &seat](election::Leadership term,
+                                                         runtime::Event& over) {
+    return lead(seat, std::move(term), over);
   };
-  co_await seat.election.campaign(lead, stop);
+  co_await seat.election.campaign(leading, stop);
+}
+
+awaitable<void> Distributor::lead(Seat& seat, election::Leadership term, runtime::Event& over) {
+  const auto may_write = [&seat, term] { return seat.election.holds(term); };
+  try {
+    co_await seat.leader.lead(may_write, over);
+  } catch (const std::exception& failure) {
+    telemetry::error("leadership given up",
+                     {{"distribution", seat.distribution->name()}, {"error", failure.what()}});
+    throw;  // the election stands again after a back-off
+  }
 }
 
 }  // namespace jobengine::distributor

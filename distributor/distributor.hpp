@@ -31,6 +31,7 @@ class Distributor {
  private:
   struct Seat;
   awaitable<void> campaign(Seat& seat, runtime::Event& stop);
+  awaitable<void> lead(Seat& seat, election::Leadership term, runtime::Event& over);
 
   zookeeper::Session& session_;
   telemetry::Metrics& metrics_;

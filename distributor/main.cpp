@@ -86,11 +86,7 @@ distributor::DistributorSettings distributions_of(const Settings& settings) {
   distributor::DistributionChoices choices;
   choices.exclude = settings.list("distribution-exclude");
   choices.intervals = settings.list("distribution-interval");
-  try {
-    return distributor::read_distributions(settings.document("distributions"), choices);
-  } catch (const configuration::YamlError& error) {
-    throw configuration::UsageError(error.what());
-  }
+  return distributor::read_distributions(settings.document("distributions"), choices);
 }
 
 // The API may start later than we do; only a refusal ends the program.

@@ -18,53 +18,49 @@ constexpr const char* folder = "/distributor/ticks";
 
 }  // namespace
 
-std::string encode(const LedgerEntry& entry) {
-  nlohmann::json document{{"last", text(entry.last)}};
-  if (entry.open) document["open"] = true;
+std::string encode(Instant last, bool open) {
+  nlohmann::json document;
+  document["last"] = text(last);
+  if (open) document["open"] = true;
   return document.dump();
 }
 
-std::optional<LedgerEntry> decode(std::string_view data, std::int32_t version) {
-  const auto document = nlohmann::json::parse(data, nullptr, /*allow_exceptions=*/false);
-  if (!document.is_object() || !document.contains("last") || !document["last"].is_string()) {
-    return std::nullopt;
-  }
-  const auto last = parse_instant(document["last"].get<std::string>());
-  if (!last) return std::nullopt;
-  const auto open = document.find("open");
+LedgerEntry decode(std::string_view data, std::int32_t version) {
   LedgerEntry entry;
-  entry.last = *last;
-  entry.open = open != document.end() && open->is_boolean() && open->get<bool>();
   entry.version = version;
+  const auto document = nlohmann::json::parse(data, nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object()) return entry;
+  const auto last = document.find("last");
+  if (last != document.end() && last->is_string()) {
+    entry.last = parse_instant(last->get<std::string>());
+  }
+  const auto open = document.find("open");
+  entry.open = entry.last && open != document.end() && open->is_boolean() && open->get<bool>();
   return entry;
 }
 
 TickLedger::TickLedger(zookeeper::Session& session, std::string distribution)
     : session_(session), path_(std::string(folder) + "/" + distribution) {}
 
-awaitable<std::optional<LedgerEntry>> TickLedger::read() {
-  garbage_version_.reset();
+awaitable<LedgerEntry> TickLedger::read() {
   const zookeeper::DataReply reply = co_await session_.get(path_);
-  if (reply.error == zookeeper::ZnodeError::NoNode) co_return std::nullopt;
+  if (reply.error == zookeeper::ZnodeError::NoNode) co_return LedgerEntry();
   if (reply.error != zookeeper::ZnodeError::Ok) refuse("read", path_, reply.error);
-  const auto entry = decode(reply.data, reply.stat.version);
-  if (!entry) {
+  const LedgerEntry entry = decode(reply.data, reply.stat.version);
+  if (!entry.last) {
     telemetry::warning("the last tick is unreadable and counts as never", {{"path", path_}});
-    garbage_version_ = reply.stat.version;
   }
   co_return entry;
 }
 
-awaitable<std::optional<LedgerEntry>> TickLedger::write(std::optional<LedgerEntry> seen,
-                                                        Instant last, bool open) {
+awaitable<std::optional<LedgerEntry>> TickLedger::write(LedgerEntry seen, Instant last, bool open) {
   LedgerEntry entry;
   entry.last = last;
   entry.open = open;
-  const std::string data = encode(entry);
+  const std::string data = encode(last, open);
   zookeeper::ZnodeError error = zookeeper::ZnodeError::Ok;
-  if (seen || garbage_version_) {
-    const std::int32_t version = seen ? seen->version : *garbage_version_;
-    const zookeeper::StatReply reply = co_await session_.set(path_, data, version);
+  if (seen.version) {
+    const zookeeper::StatReply reply = co_await session_.set(path_, data, *seen.version);
     error = reply.error;
     entry.version = reply.stat.version;
   } else {
@@ -72,11 +68,9 @@ awaitable<std::optional<LedgerEntry>> TickLedger::write(std::optional<LedgerEntr
     const zookeeper::CreateReply reply =
         co_await session_.create(path_, data, zookeeper::CreateMode::Persistent);
     error = reply.error;
+    entry.version = 0;
   }
-  if (error == zookeeper::ZnodeError::Ok) {
-    garbage_version_.reset();
-    co_return entry;
-  }
+  if (error == zookeeper::ZnodeError::Ok) co_return entry;
   const bool overtaken = error == zookeeper::ZnodeError::BadVersion ||
                          error == zookeeper::ZnodeError::NodeExists ||
                          error == zookeeper::ZnodeError::NoNode;

@@ -13,36 +13,35 @@
 namespace jobengine::distributor {
 
 struct LedgerEntry {
-  Instant last;
-  bool open = false;         // its jobs may not all have been created
-  std::int32_t version = 0;  // of the znode: who writes must have seen the latest
+  std::optional<Instant> last;  // nothing: no tick was ever kept, or what is there is garbage
+  bool open = false;            // its jobs may not all have been created
+  // Of the znode, nothing when it does not exist: who writes must have seen the latest.
+  std::optional<std::int32_t> version;
 };
 
-// Bytes of the node. Pure. Nothing for bytes that are no such entry.
-std::string encode(const LedgerEntry& entry);
-std::optional<LedgerEntry> decode(std::string_view data, std::int32_t version);
+// Bytes of the node. Pure.
+std::string encode(Instant last, bool open);
+LedgerEntry decode(std::string_view data, std::int32_t version);
 
-// Lives on the loop. The session must outlive it.
+// Lives on the loop. A call that is given up goes on, so session and ledger must outlive what was
+// asked of them.
 class TickLedger {
  public:
   TickLedger(zookeeper::Session& session, std::string distribution);
 
   const std::string& path() const { return path_; }
 
-  // What is kept; nothing when no tick ever was, or what is there is garbage (which is logged and
-  // then overwritten). Throws Failure when ZooKeeper refuses, and when the session is lost.
-  awaitable<std::optional<LedgerEntry>> read();
+  // Throws Failure when ZooKeeper refuses, and when the session is lost.
+  awaitable<LedgerEntry> read();
 
-  // Replaces `seen` (nothing: there was none) by {last, open}. Nothing when somebody else wrote
-  // since, or the outcome is unknown: read again, and only if still leading. Throws Failure when
-  // ZooKeeper refuses.
-  awaitable<std::optional<LedgerEntry>> write(std::optional<LedgerEntry> seen, Instant last,
-                                              bool open);
+  // Replaces what was `seen` and returns what is kept now. Nothing when somebody else wrote since,
+  // or the outcome is unknown: read again, and only if still leading. Throws Failure when ZooKeeper
+  // refuses.
+  awaitable<std::optional<LedgerEntry>> write(LedgerEntry seen, Instant last, bool open);
 
  private:
   zookeeper::Session& session_;
-  std::string path_;
-  std::optional<std::int32_t> garbage_version_;  // of an unreadable node, to be overwritten
+  const std::string path_;
 };
 
 }  // namespace jobengine::distributor

@@ -54,7 +54,7 @@ struct Scene {
     runtime::Event never;
     while (runtime::Clock::now() < deadline) {
       const auto kept = co_await ledger.read();
-      if (kept && wanted(*kept)) co_return true;
+      if (kept.last && wanted(kept)) co_return true;
       co_await never.wait_for(10ms);
     }
     co_return false;
@@ -70,6 +70,8 @@ struct Scene {
   std::unique_ptr<DistributionLeader> leader;
   runtime::TaskGroup leaders;
 };
+
+const LedgerEntry nothing;
 
 bool is_closed(const LedgerEntry& entry) {
   return !entry.open;
@@ -123,7 +125,7 @@ TEST_CASE("leader: a tick claimed by a leader that died before its job is create
   run_on_loop([](asio::io_context& loop) -> awaitable<void> {
     Scene scene(loop, TickSchedule::every(24h));
     const Instant tick = now() - 1min;
-    co_await scene.ledger.write(std::nullopt, tick, /*open=*/true);
+    co_await scene.ledger.write(nothing, tick, /*open=*/true);
     runtime::Event over;
     scene.begin(over);
     const bool done = co_await scene.ledger_says(is_closed);
@@ -144,7 +146,7 @@ TEST_CASE("leader: a tick whose leader died after its job is not repeated",
     job["name"] = "d@" + text(tick);
     job["state"] = "SUCCESS";
     scene.api.put("job", job);
-    co_await scene.ledger.write(std::nullopt, tick, /*open=*/true);
+    co_await scene.ledger.write(nothing, tick, /*open=*/true);
     runtime::Event over;
     scene.begin(over);
     const bool done = co_await scene.ledger_says(is_closed);
@@ -185,7 +187,7 @@ TEST_CASE("leader: after an outage one tick makes up for all that were missed",
   run_on_loop([](asio::io_context& loop) -> awaitable<void> {
     Scene scene(loop, TickSchedule::every(1h));
     const Instant last = now() - 10h - 1min;
-    co_await scene.ledger.write(std::nullopt, last, /*open=*/false);
+    co_await scene.ledger.write(nothing, last, /*open=*/false);
     runtime::Event over;
     scene.begin(over);
     const auto made_up = [last](const LedgerEntry& kept) {
