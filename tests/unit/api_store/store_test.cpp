@@ -275,9 +275,9 @@ TEST_CASE("store: order by columns, nested paths and dates; missing values come 
     };
     CHECK(ordered({{{"id"}, true}}) == "d,c,b,a");
     CHECK(ordered({{{"progress"}, false}}) == "a,b,c,d");
-    CHECK(ordered({{{"progress"}, true}}) == "b,a,c,d");
+    CHECK(ordered({{{"progress"}, true}}) == "b,a,d,c");
     CHECK(ordered({{{"target-resource", "href"}, false}}) == "d,a,b,c");
-    CHECK(ordered({{{"target-resource", "href"}, true}}) == "a,d,b,c");
+    CHECK(ordered({{{"target-resource", "href"}, true}}) == "a,d,c,b");
     CHECK(ordered({{{"module", "name"}, true}, {{"id"}, true}}) == "d,c,b,a");
     CHECK(ordered({{{"expiry"}, false}}) == "b,c,a,d");
     // Names no document has, and names that could break out of the statement.
