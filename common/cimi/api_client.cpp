@@ -91,7 +91,7 @@ struct Core {
       : loop(context),
         options(std::move(settings)),
         url(checked_url(options.url)),
-        http(std::in_place, context, url, !options.insecure, options.timeout) {
+        http(std::in_place, context, url, !options.insecure) {
     if (!options.cookies_base64.empty()) {
       cookies = Cookies::from_lwp_base64(options.cookies_base64);
     }

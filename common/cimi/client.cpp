@@ -42,6 +42,10 @@ awaitable<Reply> Client::add(std::string collection, nlohmann::json document) {
   return request(std::move(adding));
 }
 
+awaitable<Reply> Client::edit(std::string id, nlohmann::json changes) {
+  return edit(std::move(id), std::move(changes), EditOptions());
+}
+
 awaitable<Reply> Client::edit(std::string id, nlohmann::json changes, EditOptions options) {
   Request editing = make_request("PUT", std::move(id));
   editing.body = json_body(changes);

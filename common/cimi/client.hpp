@@ -76,7 +76,9 @@ class Client {
   // document: the add response; location: the new id.
   awaitable<Reply> add(std::string collection, nlohmann::json document);
   // document: the whole new resource.
-  awaitable<Reply> edit(std::string id, nlohmann::json changes, EditOptions options = {});
+  awaitable<Reply> edit(std::string id, nlohmann::json changes);
+  // No default argument: g++ 12 frees an aggregate temporary of a co_await statement twice.
+  awaitable<Reply> edit(std::string id, nlohmann::json changes, EditOptions options);
   awaitable<Reply> remove(std::string id);
   // document: {count, resources: […], …}.
   awaitable<Reply> search(std::string collection, Search search);

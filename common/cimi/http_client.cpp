@@ -233,11 +233,11 @@ struct HttpClient::State {
   }
 };
 
-HttpClient::HttpClient(asio::io_context& loop, const std::string& base, bool verify_tls,
-                       std::chrono::milliseconds step_limit) {
+HttpClient::HttpClient(asio::io_context& loop, const std::string& base, bool verify_tls) {
   start_library_threads();
   http_client_config config;
-  config.set_timeout(step_limit);
+  // The library's limit is one of each step and no total; the deadline of each request is ours.
+  config.set_timeout(std::chrono::hours(1));
   config.set_max_redirects(0);
   config.set_validate_certificates(verify_tls);
   const bool tls = base.starts_with("https:");

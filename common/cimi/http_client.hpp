@@ -40,8 +40,7 @@ struct HttpOutcome {
 class HttpClient {
  public:
   // `base`: "http://127.0.0.1:8200". Answers larger than 64 MB are refused.
-  HttpClient(asio::io_context& loop, const std::string& base, bool verify_tls,
-             std::chrono::milliseconds step_limit);
+  HttpClient(asio::io_context& loop, const std::string& base, bool verify_tls);
   // Ends what is outstanding with TooLate.
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;

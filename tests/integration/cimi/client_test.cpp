@@ -27,14 +27,22 @@ TEST_CASE("client: each operation is what the protocol asks for", "[cimi]") {
     edit_options.remove = {"progress", "tags"};
     const json state = {{"state", "RUNNING"}};
     const json job = {{"action", "x"}};
-    REQUIRE((co_await client.get("job/1")).ok());
-    REQUIRE((co_await client.search("job", search)).ok());
-    REQUIRE((co_await client.add("job", job)).ok());
-    REQUIRE((co_await client.edit("job/1", state, edit_options)).ok());
-    REQUIRE((co_await client.remove("job/1")).ok());
-    REQUIRE((co_await client.operation("job/1", "cancel")).ok());
-    REQUIRE((co_await client.operation("job/1", "do", job)).ok());
-    REQUIRE((co_await client.bulk_delete("job", "created<'now-7d'")).ok());
+    const Reply first = co_await client.get("job/1");
+    REQUIRE(first.ok());
+    const Reply second = co_await client.search("job", search);
+    REQUIRE(second.ok());
+    const Reply third = co_await client.add("job", job);
+    REQUIRE(third.ok());
+    const Reply fourth = co_await client.edit("job/1", state, edit_options);
+    REQUIRE(fourth.ok());
+    const Reply fifth = co_await client.remove("job/1");
+    REQUIRE(fifth.ok());
+    const Reply sixth = co_await client.operation("job/1", "cancel");
+    REQUIRE(sixth.ok());
+    const Reply seventh = co_await client.operation("job/1", "do", job);
+    REQUIRE(seventh.ok());
+    const Reply eighth = co_await client.bulk_delete("job", "created<'now-7d'");
+    REQUIRE(eighth.ok());
 
     const auto& received = server.received();
     REQUIRE(received.size() == 8);
@@ -121,10 +129,13 @@ TEST_CASE("client: what is not JSON is not an answer of the API", "[cimi]") {
     const Reply html = co_await client.get("job/html");
     REQUIRE(html.kind == ReplyKind::Unavailable);
     REQUIRE_THAT(html.message, Catch::Contains("not JSON: <html>Bad gateway</html>"));
-    REQUIRE((co_await client.get("job/empty")).kind == ReplyKind::Unavailable);
-    REQUIRE((co_await client.get("job/deep")).kind == ReplyKind::Unavailable);
+    const Reply first = co_await client.get("job/empty");
+    REQUIRE(first.kind == ReplyKind::Unavailable);
+    const Reply second = co_await client.get("job/deep");
+    REQUIRE(second.kind == ReplyKind::Unavailable);
     // A proxy whose API is away says so too; the resource may well exist.
-    REQUIRE((co_await client.get("job/gone")).kind == ReplyKind::Unavailable);
+    const Reply third = co_await client.get("job/gone");
+    REQUIRE(third.kind == ReplyKind::Unavailable);
   });
 }
 
@@ -147,10 +158,12 @@ TEST_CASE("client: what would break out of its place in the request is not sent"
     request.path = "job/1";
     request.as = "user/1\r\nX-Evil: 1";
     Request named = request;
-    REQUIRE((co_await client.request(std::move(named))).kind == ReplyKind::Invalid);
+    const Reply first = co_await client.request(std::move(named));
+    REQUIRE(first.kind == ReplyKind::Invalid);
     request.as.reset();
     request.path = "job/1 HTTP/1.1\r\nX-Evil: 1";
-    REQUIRE((co_await client.request(std::move(request))).kind == ReplyKind::Invalid);
+    const Reply second = co_await client.request(std::move(request));
+    REQUIRE(second.kind == ReplyKind::Invalid);
     REQUIRE(server.received().empty());
   });
 }
@@ -158,7 +171,8 @@ TEST_CASE("client: what would break out of its place in the request is not sent"
 TEST_CASE("client: bytes that are no UTF-8 are replaced, not refused", "[cimi]") {
   with_server(echo, {}, [](HttpServer& server, Client& client) -> awaitable<void> {
     const json changes = {{"status-message", "bad \xff byte"}};
-    REQUIRE((co_await client.edit("job/1", changes)).ok());
+    const Reply first = co_await client.edit("job/1", changes);
+    REQUIRE(first.ok());
     REQUIRE(json::parse(server.received().back().body)["status-message"] ==
             "bad \xef\xbf\xbd byte");
   });

@@ -60,8 +60,10 @@ TEST_CASE("login: by password before the first request, and the cookie is sent f
           "[cimi]") {
   with_server(
       fresh_sessions(), with_password(), [](HttpServer& server, Client& client) -> awaitable<void> {
-        REQUIRE((co_await client.get("job/1")).ok());
-        REQUIRE((co_await client.get("job/1")).ok());
+        const Reply first = co_await client.get("job/1");
+        REQUIRE(first.ok());
+        const Reply second = co_await client.get("job/1");
+        REQUIRE(second.ok());
         const auto& received = server.received();
         REQUIRE(received.size() == 3);
         REQUIRE(json::parse(received[0].body) == json{{"template",
@@ -78,8 +80,10 @@ TEST_CASE("login: by API key, which counts before a password", "[cimi]") {
   options.api_key = "credential/7";
   options.api_secret = "s3cret";
   with_server(fresh_sessions(), options, [](HttpServer& server, Client& client) -> awaitable<void> {
-    REQUIRE((co_await log_in(client)).ok());
-    REQUIRE((co_await log_in(client)).ok());
+    const Reply first = co_await log_in(client);
+    REQUIRE(first.ok());
+    const Reply second = co_await log_in(client);
+    REQUIRE(second.ok());
     REQUIRE(sessions.logins == 1);
     REQUIRE(json::parse(server.received()[0].body) == json{{"template",
                                                             {{"href", "session-template/api-key"},
@@ -91,10 +95,12 @@ TEST_CASE("login: by API key, which counts before a password", "[cimi]") {
 TEST_CASE("login: a session that ran out is renewed and the request repeated", "[cimi]") {
   with_server(fresh_sessions(), with_password(),
               [](HttpServer& server, Client& client) -> awaitable<void> {
-                REQUIRE((co_await client.get("job/1")).ok());
+                const Reply first = co_await client.get("job/1");
+                REQUIRE(first.ok());
                 sessions.logins += 100;  // the cookie in use is void now
                 const json changes = {{"state", "RUNNING"}};
-                REQUIRE((co_await client.edit("job/1", changes)).ok());
+                const Reply second = co_await client.edit("job/1", changes);
+                REQUIRE(second.ok());
                 const auto& received = server.received();
                 REQUIRE(received.size() == 5);
                 REQUIRE(received[3].target == "/api/session");
@@ -166,13 +172,16 @@ TEST_CASE("login: with the authn header or with cookies there is none", "[cimi]"
   ClientOptions header = with_password();
   header.authn_header = "group/nuvla-admin";
   with_server(script, header, [](HttpServer& server, Client& client) -> awaitable<void> {
-    REQUIRE((co_await log_in(client)).ok());
-    REQUIRE((co_await client.get("job/1")).ok());
+    const Reply first = co_await log_in(client);
+    REQUIRE(first.ok());
+    const Reply second = co_await client.get("job/1");
+    REQUIRE(second.ok());
     Request request;
     request.method = "GET";
     request.path = "job/1";
     request.as = "user/1 user/1";
-    REQUIRE((co_await client.request(std::move(request))).ok());
+    const Reply third = co_await client.request(std::move(request));
+    REQUIRE(third.ok());
     REQUIRE(server.received().size() == 2);
   });
   ClientOptions cookies;
@@ -181,7 +190,8 @@ TEST_CASE("login: with the authn header or with cookies there is none", "[cimi]"
       "I0xXUC1Db29raWVzLTIuMApTZXQtQ29va2llMzogY29tLmNvbS5zaXhzcS5udXZsYS5jb29raWU9a2VwdDsgcGF0aD0i"
       "LyI7IGRvbWFpbj14Cg==";
   with_server(script, cookies, [](HttpServer& server, Client& client) -> awaitable<void> {
-    REQUIRE((co_await client.get("job/1")).ok());
+    const Reply fourth = co_await client.get("job/1");
+    REQUIRE(fourth.ok());
     REQUIRE(server.received().size() == 1);
   });
 }
