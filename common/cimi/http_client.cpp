@@ -1,11 +1,8 @@
 // cpprest defines a macro U otherwise, which breaks Boost's headers.
 #define _TURN_OFF_PLATFORM_STRING
-// cpprest's headers use Asio's old names.
-#undef BOOST_ASIO_NO_DEPRECATED
 #include "common/cimi/http_client.hpp"
 
 #include <cpprest/http_client.h>
-#include <pplx/threadpool.h>
 #include <sys/socket.h>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -14,6 +11,7 @@
 #include <map>
 #include <mutex>
 
+#include "common/cimi/http_threads.hpp"
 #include "common/runtime/event.hpp"
 
 namespace jobengine::cimi {
@@ -26,15 +24,6 @@ using web_http::client::http_client_config;
 
 constexpr std::size_t largest_answer = 64UL * 1024 * 1024;
 constexpr const char* stale_connection = "the server had closed the connection";
-
-// The library would start 40 threads. Two are enough for what they do: the loop does the work.
-void start_library_threads() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    constexpr std::size_t threads = 2;
-    crossplat::threadpool::initialize_with_threads(threads);
-  });
-}
 
 // Throws when a pooled connection was closed by the server: before a byte is sent, so that any
 // request can be repeated. The library itself notices only after writing, and then fails every
@@ -234,7 +223,7 @@ struct HttpClient::State {
 };
 
 HttpClient::HttpClient(asio::io_context& loop, const std::string& base, bool verify_tls) {
-  start_library_threads();
+  start_http_threads();
   http_client_config config;
   // The library's limit is one of each step and no total; the deadline of each request is ours.
   config.set_timeout(std::chrono::hours(1));

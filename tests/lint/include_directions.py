@@ -35,7 +35,7 @@ MAY_INCLUDE = {
 # heavy or C headers -> how many files may include each, and where.
 WRAPPED = {
     r'zookeeper/zookeeper\.h': (2, 'common/zookeeper/'),
-    r'cpprest/.*|pplx/.*': (1, 'common/cimi/'),
+    r'cpprest/.*|pplx/.*': (2, 'common/cimi/'),
     r'boost/beast.*': (2, ''),
     r'sqlite3\.h': (3, 'api/store/'),
     r'yaml-cpp/.*': (2, 'common/configuration/'),
