@@ -68,6 +68,7 @@ struct ChildPlan {
   int output;
   int errors;
   int failure;
+  int start;  // a byte arrives here when the guard stands
   pid_t parent;
 };
 
@@ -88,6 +89,21 @@ void close_range(unsigned first, unsigned last) {
   }
 }
 
+// False at the end of the stream.
+bool read_byte(int from) {
+  char byte = 0;
+  ssize_t count = 0;
+  do {
+    count = ::read(from, &byte, 1);
+  } while (count < 0 && errno == EINTR);
+  return count == 1;
+}
+
+void send_byte(int to) {
+  const char byte = 0;
+  [[maybe_unused]] const auto sent = ::send(to, &byte, 1, MSG_NOSIGNAL);
+}
+
 [[noreturn]] void report_failure(const ChildPlan& plan, Step step) {
   const StartFailure failure{step, errno};
   [[maybe_unused]] const auto written = ::write(plan.failure, &failure, sizeof failure);
@@ -104,9 +120,14 @@ void close_range(unsigned first, unsigned last) {
   ::dup2(plan.input, STDIN_FILENO);
   ::dup2(plan.output, STDOUT_FILENO);
   ::dup2(plan.errors, STDERR_FILENO);
-  const auto failure = static_cast<unsigned>(plan.failure);
-  close_range(3, failure - 1);
-  close_range(failure + 1, UINT_MAX);
+  const auto [low, high] =
+      std::minmax({static_cast<unsigned>(plan.failure), static_cast<unsigned>(plan.start)});
+  close_range(3, low - 1);
+  close_range(low + 1, high - 1);
+  close_range(high + 1, UINT_MAX);
+  // No guard, no command: nothing of it runs that could outlive this process's parent.
+  if (!read_byte(plan.start)) ::_exit(127);
+  ::close(plan.start);
   if (plan.working_directory != nullptr && ::chdir(plan.working_directory) != 0) {
     report_failure(plan, Step::working_directory);
   }
@@ -122,12 +143,8 @@ void close_range(unsigned first, unsigned last) {
   const auto kept = static_cast<unsigned>(lifeline);
   if (kept > 0) close_range(0, kept - 1);
   close_range(kept + 1, UINT_MAX);
-  char byte = 0;
-  ssize_t count = 0;
-  do {
-    count = ::read(lifeline, &byte, 1);
-  } while (count < 0 && errno == EINTR);
-  if (count == 0) ::kill(-group, SIGKILL);
+  send_byte(lifeline);  // it stands
+  if (!read_byte(lifeline)) ::kill(-group, SIGKILL);
   ::_exit(0);
 }
 
@@ -170,8 +187,11 @@ std::array<int, 2> make_ends(PipeKind kind) {
 RunningCommand::RunningCommand(const Command& command) {
   Pipe failure(make_ends(PipeKind::plain));
   Pipe lifeline(make_ends(PipeKind::socket));
-  start(command, failure);
+  Pipe start_signal(make_ends(PipeKind::socket));
+  start(command, failure, start_signal);
+  start_guard(lifeline);
   failure.write_end.close();
+  send_byte(start_signal.write_end.number());
   StartFailure told{};
   ssize_t count = 0;
   do {
@@ -179,9 +199,9 @@ RunningCommand::RunningCommand(const Command& command) {
   } while (count < 0 && errno == EINTR);
   if (count != 0) {
     reap(std::exchange(pid_, -1));
+    dismiss_guard();
     throw CommandNotStarted(start_failure_text(command, told), told.error);
   }
-  start_guard(lifeline);
 }
 
 RunningCommand::~RunningCommand() {
@@ -207,7 +227,7 @@ int RunningCommand::finish() {
   return status;
 }
 
-void RunningCommand::start(const Command& command, Pipe& failure) {
+void RunningCommand::start(const Command& command, Pipe& failure, Pipe& start_signal) {
   auto argv = pointers(command.argv);
   auto environment = pointers(command.environment);
   Descriptor input = above_standard(input_file(command.input));
@@ -216,6 +236,7 @@ void RunningCommand::start(const Command& command, Pipe& failure) {
   output.write_end = above_standard(std::move(output.write_end));
   errors.write_end = above_standard(std::move(errors.write_end));
   failure.write_end = above_standard(std::move(failure.write_end));
+  start_signal.read_end = above_standard(std::move(start_signal.read_end));
   const ChildPlan plan{
       command.program.c_str(),
       argv.data(),
@@ -225,6 +246,7 @@ void RunningCommand::start(const Command& command, Pipe& failure) {
       output.write_end.number(),
       errors.write_end.number(),
       failure.write_end.number(),
+      start_signal.read_end.number(),
       ::getpid()};
   pid_ = ::fork();
   if (pid_ < 0) throw_errno("fork");
@@ -245,17 +267,19 @@ void RunningCommand::start_guard(Pipe& lifeline) {
   if (guard_ == 0) become_guard(lifeline.read_end.number(), pid_);
   if (guard_ < 0) {
     const int error = errno;
-    signal_group(SIGKILL);
+    ::kill(pid_, SIGKILL);  // it may have no group yet
     reap(std::exchange(pid_, -1));
     throw std::system_error(error, std::generic_category(), "fork");
   }
   lifeline_ = std::move(lifeline.write_end);
+  lifeline.read_end.close();
+  // Before it stands in a session of its own, it could be killed along with this process.
+  read_byte(lifeline_.number());
 }
 
 void RunningCommand::dismiss_guard() {
   if (guard_ <= 0) return;
-  const char byte = 0;
-  [[maybe_unused]] const auto written = ::send(lifeline_.number(), &byte, 1, MSG_NOSIGNAL);
+  send_byte(lifeline_.number());
   lifeline_.close();
   reap(std::exchange(guard_, -1));
 }

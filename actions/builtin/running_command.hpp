@@ -53,7 +53,7 @@ class RunningCommand {
 
  private:
   struct Pipe;
-  void start(const Command& command, Pipe& failure);
+  void start(const Command& command, Pipe& failure, Pipe& start_signal);
   void start_guard(Pipe& lifeline);
   void dismiss_guard();
 
