@@ -165,7 +165,7 @@ std::unique_ptr<cimi::Service> make_service(const ServiceParts& parts,
   service->offer(std::make_unique<cimi::JobCollection>(parts.store, wanted));
   service->offer(
       std::make_unique<cimi::SessionCollection>(parts.store, parts.authentication, parts.hasher));
-  service->offer(std::make_unique<cimi::UserCollection>(parts.store));
+  service->offer(std::make_unique<cimi::UserCollection>(parts.store, parts.hasher));
   service->offer(std::make_unique<cimi::CredentialCollection>(parts.store));
   return service;
 }

@@ -23,6 +23,8 @@ struct WaitingJob {
   Instant updated;
   // A bulk job that stays RUNNING on purpose, without an entry, until monitor_bulk_job ends it.
   bool monitored = false;
+  // Its entry is job-api's business: it waits in the store until there is room.
+  bool fed_by_api = false;
 };
 
 enum class JobStanding {

@@ -11,8 +11,8 @@ using nlohmann::json;
 
 namespace {
 
-bool is_monitored(const json& tags) {
-  return tags.is_array() && std::find(tags.begin(), tags.end(), json("monitor")) != tags.end();
+bool has_tag(const json& tags, const char* tag) {
+  return tags.is_array() && std::find(tags.begin(), tags.end(), json(tag)) != tags.end();
 }
 
 std::optional<int> priority_of_tags(const json& tags) {
@@ -49,7 +49,8 @@ WaitingJob waiting_job(const json& row) {
   WaitingJob result;
   result.id = read.id();
   const json tags = row.value("tags", json());
-  result.monitored = read.state() == job::JobState::Running && is_monitored(tags);
+  result.monitored = read.state() == job::JobState::Running && has_tag(tags, "monitor");
+  result.fed_by_api = has_tag(tags, job::awaits_entry_tag);
   result.priority = queue::lowest_urgency;
   if (const auto kept = priority_of_tags(tags)) result.priority = *kept;
   if (const auto priority = read.priority()) result.priority = *priority;

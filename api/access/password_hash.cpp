@@ -47,6 +47,18 @@ std::string PasswordHasher::hash(const std::string& password) {
   return encoded;
 }
 
+awaitable<std::optional<std::string>> PasswordHasher::hash_in_turn(std::string password) {
+  if (state_->waiting.fetch_add(1) >= most_waiting) {
+    state_->waiting.fetch_sub(1);
+    co_return std::nullopt;
+  }
+  auto hashed = [](const std::string& text) -> awaitable<std::string> { co_return hash(text); };
+  auto work = hashed(password);
+  auto encoded = co_await asio::co_spawn(state_->thread, std::move(work), use_awaitable);
+  state_->waiting.fetch_sub(1);
+  co_return encoded;
+}
+
 awaitable<std::optional<bool>> PasswordHasher::check(std::string hash, std::string password) {
   if (state_->waiting.fetch_add(1) >= most_waiting) {
     state_->waiting.fetch_sub(1);

@@ -24,6 +24,8 @@ class PasswordHasher {
   // executor. Nothing when so many wait already that this one is refused. An empty hash takes the
   // same time as any other and never matches, so that unknown users do not answer sooner.
   awaitable<std::optional<bool>> check(std::string hash, std::string password);
+  // hash() on the own thread. Nothing when too many wait.
+  awaitable<std::optional<std::string>> hash_in_turn(std::string password);
 
  private:
   struct State;

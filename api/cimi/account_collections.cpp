@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "api/access/password_hash.hpp"
 #include "api/access/secrets.hpp"
 #include "api/cimi/accounts.hpp"
 #include "api/cimi/answers.hpp"
@@ -79,8 +78,8 @@ std::string secret_digest(const std::string& secret) {
   return "sha256$" + access::hex(access::sha256(secret));
 }
 
-UserCollection::UserCollection(store::Store& store)
-    : Collection(store, "user", acl_for(access::admin_claim)) {}
+UserCollection::UserCollection(store::Store& store, access::PasswordHasher& hasher)
+    : Collection(store, "user", acl_for(access::admin_claim)), hasher_(hasher) {}
 
 json UserCollection::new_document(const Call& /*call*/, const std::string& /*id*/,
                                   WallTime /*now*/) {
@@ -108,7 +107,9 @@ awaitable<http::Response> UserCollection::add(Call call) {
   if (password.size() < least_password_length) {
     throw bad_request("template/password: expected at least 8 characters");
   }
-  account.password_hash = access::PasswordHasher::hash(password);
+  auto hash = co_await hasher_.hash_in_turn(password);
+  if (!hash) throw CimiError(503, "too many logins at once, try again");
+  account.password_hash = std::move(*hash);
   const auto username = account.username;
   const auto id = co_await create_account(store(), std::move(account));
   if (!id) throw CimiError(409, "conflict with " + identifier_id(username));

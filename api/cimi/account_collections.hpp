@@ -1,6 +1,7 @@
 // user and credential: as much of Nuvla's as logging in with a password or an API key takes.
 #pragma once
 
+#include "api/access/password_hash.hpp"
 #include "api/cimi/collection.hpp"
 
 namespace jobengine::api::cimi {
@@ -9,7 +10,8 @@ namespace jobengine::api::cimi {
 // "username": …, "password": …}}.
 class UserCollection : public Collection {
  public:
-  explicit UserCollection(store::Store& store);
+  // The hasher must outlive it.
+  UserCollection(store::Store& store, access::PasswordHasher& hasher);
   awaitable<http::Response> add(Call call) override;
   // With its name and its password.
   awaitable<http::Response> remove(Call call) override;
@@ -18,6 +20,9 @@ class UserCollection : public Collection {
   nlohmann::json new_document(const Call& call, const std::string& id, WallTime now) override;
   nlohmann::json edited_document(const nlohmann::json& current, const Call& call,
                                  WallTime now) override;
+
+ private:
+  access::PasswordHasher& hasher_;
 };
 
 // API keys are made by their owner: {"template": {"href":

@@ -201,6 +201,20 @@ void set_acl(json& job, const std::string& owner) {
   *acl = access::normalised_acl(*acl);
 }
 
+json awaiting_tags() {
+  return json::array({job::awaits_entry_tag});
+}
+
+// The tag stays as long as the job waits for its entry, and goes with the waiting.
+void keep_awaiting_tags(const json& before, json& job) {
+  if (before.value("tags", json()) != awaiting_tags()) return;
+  if (needs_entry(job)) {
+    job["tags"] = awaiting_tags();
+  } else if (job.value("tags", json()) == awaiting_tags()) {
+    job.erase("tags");
+  }
+}
+
 std::string text_of(const json& job, const char* attribute) {
   const auto found = job.find(attribute);
   return found != job.end() && found->is_string() ? found->get<std::string>() : std::string();
@@ -235,7 +249,7 @@ json new_job(const json& body, const std::string& id, const access::Identity& wh
   if (!job.contains("progress")) job["progress"] = 0;
   if (!job.contains("version")) job["version"] = job::supported_version;
   // Belongs to the queue: the path of the entry, once there is one.
-  if (needs_entry(job)) job.erase("tags");
+  if (needs_entry(job)) job["tags"] = awaiting_tags();
   add_affected_resource(job);
   set_acl(job, who.owner());
   check_schema(job);
@@ -257,6 +271,7 @@ json edited_job(const json& current, const JobEdit& edit, const access::Identity
   for (const auto& [name, unused] : removed.items()) job.erase(name);
   const json changes = allowed_changes(acl, edit.changes, who);
   job.update(changes);
+  keep_awaiting_tags(current, job);
   if (changes.contains("acl")) set_acl(job, who.owner());
   job["updated"] = timestamp(now);
   job["updated-by"] = who.user_id;
@@ -270,6 +285,7 @@ json edited_job(const json& current, const JobEdit& edit, const access::Identity
 json ended_job(const json& current, const access::Identity& who, WallTime now) {
   json job = current;
   job["state"] = "CANCELED";
+  keep_awaiting_tags(current, job);
   job["updated"] = timestamp(now);
   job["updated-by"] = who.user_id;
   condition_status_message(job, now);

@@ -13,6 +13,10 @@ namespace jobengine::job {
 // What this engine supports; the API stamps it on new jobs (spec 2.5).
 inline constexpr int supported_version = 2;
 
+// The only tag of a job for which job-api is going to make a queue entry; the entry's path takes
+// its place. Nobody else makes an entry for such a job: it would have two.
+inline constexpr const char* awaits_entry_tag = "awaits-entry";
+
 class Job {
  public:
   // `document` must be an object with a textual `id`, as every answer of the API is; else throws

@@ -80,8 +80,9 @@ awaitable<std::vector<std::string>> queued(Bench* bench, std::size_t count) {
 awaitable<json> tags_of(Bench* bench, std::string id) {
   const auto deadline = runtime::Clock::now() + seconds(30);
   runtime::Event never;
+  const json waiting = {"awaits-entry"};
   json tags;
-  while (tags.is_null() && runtime::Clock::now() < deadline) {
+  while ((tags.is_null() || tags == waiting) && runtime::Clock::now() < deadline) {
     const auto reply = co_await bench->client->get(id);
     tags = reply.document.value("tags", json());
     co_await never.wait_for(std::chrono::milliseconds(10));

@@ -67,7 +67,7 @@ TEST_CASE("add: a job in pull mode needs no entry and keeps its tags", "[api]") 
   const auto job = added(R"({"action": "a", "execution-mode": "pull", "tags": ["x"]})");
   CHECK_FALSE(needs_entry(job));
   CHECK(job["tags"] == json({"x"}));
-  CHECK_FALSE(added(R"({"action": "a", "tags": ["x"]})").contains("tags"));
+  CHECK(added(R"({"action": "a", "tags": ["x"]})")["tags"] == json({"awaits-entry"}));
 }
 
 TEST_CASE("add: what does not fit the schema is named with what was expected", "[api]") {
@@ -192,6 +192,19 @@ TEST_CASE("cancel: the children's job is urgent and has the bulk job's acl", "[a
   CHECK(children["created-by"] == "internal");
   CHECK(children["acl"] == job["acl"]);
   CHECK(needs_entry(children));
+}
+
+TEST_CASE("a job is tagged as long as it waits for its entry", "[api]") {
+  const auto job = added(R"({"action": "a"})");
+  CHECK(job["tags"] == json({"awaits-entry"}));
+  CHECK(edited(job, R"({"progress": 1, "tags": ["x"]})")["tags"] == json({"awaits-entry"}));
+  CHECK_FALSE(edited(job, R"({"state": "RUNNING"})").contains("tags"));
+  CHECK_FALSE(edited(job, R"({"execution-mode": "pull"})").contains("tags"));
+  CHECK_FALSE(ended_job(job, admin(), later).contains("tags"));
+  auto queued = job;
+  queued["tags"] = {"/job/entries/entry-999-0000000001"};
+  CHECK(edited(queued, R"({"state": "RUNNING"})")["tags"] == queued["tags"]);
+  CHECK(edited(queued, R"({"tags": ["monitor"]})")["tags"] == json({"monitor"}));
 }
 
 TEST_CASE("a job that runs, has ended or is pulled needs no entry", "[api]") {

@@ -219,7 +219,10 @@ TEST_CASE("repair: the priority that an edit dropped is read from the entry's pa
   CHECK(waiting_job(row).monitored);
   row["state"] = "QUEUED";
   CHECK_FALSE(waiting_job(row).monitored);
+  row["tags"] = nlohmann::json::array({"awaits-entry"});
+  CHECK(waiting_job(row).fed_by_api);
   row.erase("priority");
   row.erase("tags");
+  CHECK_FALSE(waiting_job(row).fed_by_api);
   CHECK(waiting_job(row).priority == 999);
 }
