@@ -80,6 +80,7 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
                                                  zookeeper::Epoch epoch, bool& again);
   awaitable<std::optional<TakenEntry>> adopt(EntryName name, std::string data,
                                              zookeeper::Epoch epoch, bool& again);
+  awaitable<zookeeper::ZnodeError> remove_lock(EntryName name, zookeeper::Epoch epoch);
   void spawn(runtime::Executor loop, awaitable<void> coroutine);
 
   zookeeper::Session* session_;

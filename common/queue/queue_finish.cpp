@@ -12,6 +12,7 @@ using zookeeper::ZnodeError;
 awaitable<FinishOutcome> QueueCore::consume(TakenEntry entry) {
   auto self = shared_from_this();
   const EntryName name = entry.name();
+  FinishOutcome outcome = FinishOutcome::NotOurs;
   bool maybe_done = false;
   // The lock ends with its session.
   while (same_epoch(entry.epoch())) {
@@ -19,21 +20,36 @@ awaitable<FinishOutcome> QueueCore::consume(TakenEntry entry) {
     operations.push_back(zookeeper::remove_operation(entry_path(name), entry.attempt()));
     operations.push_back(zookeeper::remove_operation(lock_path(name)));
     const auto reply = co_await session().multi(std::move(operations), entry.epoch());
-    if (reply.error == ZnodeError::Ok) {
-      view_.drop(name);
-      co_return FinishOutcome::Done;
-    }
-    if (!zookeeper::outcome_unknown(reply.error)) break;
-    maybe_done = true;
-    if (reply.error == ZnodeError::SessionLost) break;
+    const bool unknown = zookeeper::outcome_unknown(reply.error);
+    if (reply.error == ZnodeError::Ok) outcome = FinishOutcome::Done;
+    if (reply.error == ZnodeError::Ok) break;
+    maybe_done = maybe_done || unknown;
+    const bool refused = reply.error == ZnodeError::BadVersion || reply.error == ZnodeError::NoNode;
+    if (!unknown && !refused) break;
     const Look look = co_await look_at(name);
-    const bool still_ours = look.lock == Lock::Ours && look.version == entry.attempt();
-    if (!look.entry_exists || !still_ours) break;
+    const bool locked = look.lock == Lock::Ours;
+    const bool unchanged = look.entry_exists && look.version == entry.attempt();
+    if (locked && unchanged && unknown) continue;
+    if (maybe_done && !look.entry_exists) outcome = FinishOutcome::Done;
+    // Somebody changed or deleted the entry under our lock: what is left of it blocks nobody.
+    if (locked) co_await remove_lock(name, entry.epoch());
+    maybe_done = false;
+    break;
   }
   view_.drop(name);
-  if (!maybe_done || closed()) co_return FinishOutcome::NotOurs;
-  const Look look = co_await look_at(name);
-  co_return look.entry_exists ? FinishOutcome::NotOurs : FinishOutcome::Done;
+  if (maybe_done) {
+    const Look look = co_await look_at(name);
+    if (!look.entry_exists) outcome = FinishOutcome::Done;
+  }
+  co_return outcome;
+}
+
+// A multi of one, because only a multi can be bound to the session of the lock.
+awaitable<ZnodeError> QueueCore::remove_lock(EntryName name, zookeeper::Epoch epoch) {
+  std::vector<zookeeper::Operation> operations;
+  operations.push_back(zookeeper::remove_operation(lock_path(name)));
+  const auto reply = co_await session().multi(std::move(operations), epoch);
+  co_return reply.error;
 }
 
 awaitable<FinishOutcome> QueueCore::release(TakenEntry entry, runtime::TimePoint not_before) {
@@ -41,12 +57,9 @@ awaitable<FinishOutcome> QueueCore::release(TakenEntry entry, runtime::TimePoint
   const EntryName name = entry.name();
   FinishOutcome outcome = FinishOutcome::NotOurs;
   while (same_epoch(entry.epoch())) {
-    // A multi of one, because only a multi can be bound to the session of the lock.
-    std::vector<zookeeper::Operation> operations;
-    operations.push_back(zookeeper::remove_operation(lock_path(name)));
-    const auto reply = co_await session().multi(std::move(operations), entry.epoch());
-    if (reply.error == ZnodeError::Ok) outcome = FinishOutcome::Done;
-    if (reply.error != ZnodeError::ConnectionLoss) break;
+    const auto error = co_await remove_lock(name, entry.epoch());
+    if (error == ZnodeError::Ok) outcome = FinishOutcome::Done;
+    if (error != ZnodeError::ConnectionLoss) break;
     const Look look = co_await look_at(name);
     if (look.lock == Lock::Ours) continue;
     outcome = FinishOutcome::Done;

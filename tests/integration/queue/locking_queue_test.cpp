@@ -153,6 +153,32 @@ TEST_CASE("queue: a stale owner's consume fails whole after another took the ent
   });
 }
 
+TEST_CASE("queue: an entry deleted or changed under our lock leaves no lock behind",
+          "[queue][zookeeper]") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    QueueProcess process(loop, ZooKeeperServer::shared().fresh_chroot());
+    for (const bool deleted : {true, false}) {
+      co_await process.entries->put("job/1", 50);
+      auto entry = co_await process.take();
+      const std::string path = "/job/entries/" + entry.name().text();
+      if (deleted) {
+        co_await process.session->remove(path, -1);
+      } else {
+        co_await process.session->set(path, "job/2", -1);
+      }
+      const auto finished = co_await process.entries->consume(std::move(entry));
+      REQUIRE(finished == FinishOutcome::NotOurs);
+      const auto depth = co_await process.entries->depth();
+      REQUIRE(depth.taken == 0);
+    }
+    auto changed = co_await process.take();
+    REQUIRE(changed.data() == "job/2");
+    REQUIRE(changed.attempt() == 3);
+    co_await process.entries->consume(std::move(changed));
+    co_await process.stop_now();
+  });
+}
+
 TEST_CASE("queue: a lock ends with its session; the next taker counts one attempt more",
           "[queue][zookeeper]") {
   run_on_loop([](asio::io_context& loop) -> awaitable<void> {
