@@ -1,30 +1,17 @@
 // Reads the grammar of spec 4.1 without a lexer, as the grammar is written: white space belongs to
 // some tokens and not to others ("a= ['x']" is no filter). Every place where one of several tokens
 // could follow notes what it expected; the furthest such place is the error.
-#include <algorithm>
 #include <charconv>
 #include <optional>
 
 #include "api/filter/dates.hpp"
 #include "api/filter/filter.hpp"
+#include "api/filter/scanner.hpp"
 
 namespace jobengine::api::filter {
 namespace {
 
 constexpr int max_depth = 200;
-
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_word(char c) {
-  return is_letter(c) || is_digit(c) || c == '_';
-}
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
 
 Operator mirrored(Operator op) {
   switch (op) {
@@ -64,11 +51,10 @@ Node combined(Node::Kind kind, std::vector<Node> parts) {
   return node;
 }
 
-class Parser {
+class Parser : private Scanner {
  public:
   // Reads text[begin, end); positions in errors are those in the whole text.
-  Parser(std::string_view text, std::size_t begin, std::size_t end)
-      : whole_(text), text_(text.substr(0, end)), at_(begin), furthest_(begin) {}
+  Parser(std::string_view text, std::size_t begin, std::size_t end) : Scanner(text, begin, end) {}
 
   Node filter() {
     auto node = disjunction();
@@ -360,86 +346,7 @@ class Parser {
     return skip_digits() && skip_char(':') && skip_digits();
   }
 
-  // Only the outer quotes are removed; backslashes stay in the value (spec 4.2).
-  std::optional<std::string> quoted() {
-    const auto start = at_;
-    if (start < text_.size() && (text_[start] == '"' || text_[start] == '\'')) {
-      const char quote = text_[start];
-      for (auto i = start + 1; i < text_.size(); ++i) {
-        if (text_[i] == quote) {
-          at_ = i + 1;
-          return std::string(text_.substr(start + 1, i - start - 1));
-        }
-        if (text_[i] != '\\') continue;
-        if (++i < text_.size() && (text_[i] == '\n' || text_[i] == '\r')) break;
-      }
-    }
-    expected("a string in closed double quotes");
-    expected("a string in closed single quotes");
-    return std::nullopt;
-  }
-
-  void skip_space() {
-    while (at_ < text_.size() && is_space(text_[at_])) ++at_;
-  }
-  bool skip_digits() {
-    const auto start = at_;
-    while (at_ < text_.size() && is_digit(text_[at_])) ++at_;
-    return at_ > start;
-  }
-  bool skip_char(char c) {
-    if (at_ >= text_.size() || text_[at_] != c) return false;
-    ++at_;
-    return true;
-  }
-  // Takes the token; notes that it would have been possible otherwise (an empty name: not worth
-  // it).
-  bool take(std::string_view token, std::string_view name) {
-    if (text_.substr(at_).starts_with(token)) {
-      at_ += token.size();
-      return true;
-    }
-    if (!name.empty()) expected(name);
-    return false;
-  }
-
-  void expected(std::string_view token) {
-    if (at_ < furthest_) return;
-    if (at_ > furthest_) {
-      furthest_ = at_;
-      expectations_.clear();
-    }
-    if (std::find(expectations_.begin(), expectations_.end(), token) == expectations_.end()) {
-      expectations_.emplace_back(token);
-    }
-  }
-
-  [[noreturn]] void fail_with_expectations() const {
-    std::string what = "Expected one of:";
-    for (const auto& token : expectations_) what += "\n" + token;
-    fail(furthest_, what);
-  }
-
-  [[noreturn]] void fail(std::size_t position, const std::string& what) const {
-    const auto before = whole_.substr(0, position);
-    const auto line_number = 1 + std::count(before.begin(), before.end(), '\n');
-    const auto newline = before.rfind('\n');
-    const auto line_start = newline == std::string_view::npos ? 0 : newline + 1;
-    const auto line = whole_.substr(line_start, whole_.find('\n', position) - line_start);
-    // Characters, not bytes: continuation bytes of UTF-8 are no columns.
-    const auto column = std::count_if(before.begin() + static_cast<std::ptrdiff_t>(line_start),
-                                      before.end(), [](char c) { return (c & 0xC0) != 0x80; });
-    throw FilterError("Invalid CIMI filter. Parse error at line " + std::to_string(line_number) +
-                      ", column " + std::to_string(column + 1) + ":\n" + std::string(line) + "\n" +
-                      std::string(static_cast<std::size_t>(column), ' ') + "^\n" + what);
-  }
-
-  const std::string_view whole_;
-  const std::string_view text_;
-  std::size_t at_;
   int depth_ = 0;
-  std::size_t furthest_;
-  std::vector<std::string> expectations_;
 };
 
 }  // namespace
