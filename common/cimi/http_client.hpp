@@ -1,5 +1,6 @@
-// Single HTTP exchanges with one server. cpprest is behind it and included nowhere else; what it
-// does and does not do is in docs/protocols/http_client.md.
+// Single HTTP exchanges with one server. cpprest is behind it and included nowhere else, so that
+// another library can take its place. Of cpprest's behaviour this class hides: closed connections
+// noticed too late, requests sent again by itself, no total time limit, no limit on answers.
 #pragma once
 
 #include <memory>

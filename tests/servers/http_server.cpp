@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <cctype>
+#include <optional>
 #include <set>
 
 #include "common/runtime/event.hpp"
@@ -53,7 +56,8 @@ struct HttpServer::State {
   tcp::acceptor acceptor;
   Script script;
   std::vector<HttpReceived> received;
-  std::set<std::shared_ptr<tcp::socket>> open;
+  std::optional<asio::ssl::context> tls;
+  std::set<tcp::socket*> open;
   int accepted = 0;
   runtime::Event stopping;
   runtime::TaskGroup tasks;
@@ -64,33 +68,53 @@ struct HttpServer::State {
       auto token = asio::redirect_error(use_awaitable, failure);
       tcp::socket socket = co_await acceptor.async_accept(token);
       if (failure) break;
-      auto shared = std::make_shared<tcp::socket>(std::move(socket));
-      open.insert(shared);
-      tasks.spawn(serve(std::move(shared), ++accepted));
+      ++accepted;
+      if (tls) {
+        tasks.spawn(serve_tls(std::move(socket), accepted));
+      } else {
+        tasks.spawn(serve_plain(std::move(socket), accepted));
+      }
     }
   }
 
-  awaitable<void> serve(std::shared_ptr<tcp::socket> socket, int number) {
+  awaitable<void> serve_plain(tcp::socket socket, int number) {
+    open.insert(&socket);
+    co_await converse(socket, number);
+    open.erase(&socket);
+    close(socket);
+  }
+
+  awaitable<void> serve_tls(tcp::socket socket, int number) {
+    asio::ssl::stream<tcp::socket> stream(std::move(socket), *tls);
+    open.insert(&stream.next_layer());
+    boost::system::error_code failure;
+    auto token = asio::redirect_error(use_awaitable, failure);
+    co_await stream.async_handshake(asio::ssl::stream_base::server, token);
+    if (!failure) co_await converse(stream, number);
+    open.erase(&stream.next_layer());
+    close(stream.next_layer());
+  }
+
+  template <class Stream>
+  awaitable<void> converse(Stream& stream, int number) {
     boost::beast::flat_buffer buffer;
     boost::system::error_code failure;
     auto token = asio::redirect_error(use_awaitable, failure);
-    while (!failure && socket->is_open()) {
+    while (!failure) {
       http::request<http::string_body> request;
-      co_await http::async_read(*socket, buffer, request, token);
+      co_await http::async_read(stream, buffer, request, token);
       if (failure) break;
       received.push_back(received_from(request, number));
       const HttpReceived latest = received.back();
       const HttpScripted scripted = script(latest);
       if (scripted.delay.count() > 0) co_await runtime::pause(scripted.delay, stopping);
       if (scripted.manner == HttpScripted::Manner::Hold) co_await stopping.wait();
-      if (scripted.manner == HttpScripted::Manner::Drop || !socket->is_open()) break;
+      if (scripted.manner == HttpScripted::Manner::Drop) break;
       const std::string text = wire_text(scripted);
       const auto bytes = asio::buffer(text);
-      co_await asio::async_write(*socket, bytes, token);
+      co_await asio::async_write(stream, bytes, token);
       if (scripted.manner != HttpScripted::Manner::Answer) break;
     }
-    close(*socket);
-    open.erase(socket);
   }
 
   static void close(tcp::socket& socket) {
@@ -105,10 +129,18 @@ HttpServer::HttpServer(asio::io_context& loop, Script script)
   state_->tasks.spawn(state_->accept());
 }
 
+HttpServer::HttpServer(asio::io_context& loop, Script script, const Tls& tls)
+    : HttpServer(loop, std::move(script)) {
+  auto& context = state_->tls.emplace(asio::ssl::context::tls_server);
+  context.use_certificate_chain(asio::buffer(tls.certificate));
+  context.use_private_key(asio::buffer(tls.key), asio::ssl::context::pem);
+}
+
 HttpServer::~HttpServer() = default;
 
 std::string HttpServer::url() const {
-  return "http://127.0.0.1:" + std::to_string(state_->acceptor.local_endpoint().port());
+  return std::string(state_->tls ? "https" : "http") +
+         "://127.0.0.1:" + std::to_string(state_->acceptor.local_endpoint().port());
 }
 
 const std::vector<HttpReceived>& HttpServer::received() const {
@@ -120,7 +152,7 @@ int HttpServer::connections() const {
 }
 
 void HttpServer::close_connections() {
-  for (const auto& socket : state_->open) State::close(*socket);
+  for (tcp::socket* socket : state_->open) State::close(*socket);
 }
 
 awaitable<void> HttpServer::stop() {

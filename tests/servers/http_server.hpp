@@ -45,11 +45,17 @@ class HttpServer {
  public:
   using Script = std::function<HttpScripted(const HttpReceived&)>;
   HttpServer(asio::io_context& loop, Script script);
+  // Over TLS, with this certificate and key (PEM).
+  struct Tls {
+    std::string certificate;
+    std::string key;
+  };
+  HttpServer(asio::io_context& loop, Script script, const Tls& tls);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  std::string url() const;  // "http://127.0.0.1:<port>"
+  std::string url() const;  // "http://127.0.0.1:<port>", with TLS "https:…"
   const std::vector<HttpReceived>& received() const;
   int connections() const;  // accepted so far
   // Closes every connection; those with a request under way get no answer.
@@ -61,5 +67,8 @@ class HttpServer {
   struct State;
   std::shared_ptr<State> state_;
 };
+
+// A fresh self-signed certificate for 127.0.0.1.
+HttpServer::Tls self_signed_certificate();
 
 }  // namespace jobengine::tests
