@@ -182,9 +182,9 @@ class Lane {
       error_code ignored;
       socket.set_option(tcp::no_delay(true), ignored);
       const auto place = connections_.emplace(connections_.end(), std::move(socket));
-      asio::co_spawn(loop_, serve(*place), [this, place](const std::exception_ptr& failure) {
-        if (failure) {
-          telemetry::error("a connection failed", {{"error", runtime::describe(failure)}});
+      asio::co_spawn(loop_, serve(*place), [this, place](const std::exception_ptr& ended_with) {
+        if (ended_with) {
+          telemetry::error("a connection failed", {{"error", runtime::describe(ended_with)}});
         }
         connections_.erase(place);
         if (draining_ && connections_.empty()) sweep_.cancel();
