@@ -1,7 +1,4 @@
 // job-distributor: decides which jobs exist, and keeps the queue in step with the store.
-#include <array>
-#include <random>
-
 #include "common/program/program.hpp"
 #include "common/queue/locking_queue.hpp"
 #include "common/runtime/backoff.hpp"
@@ -24,11 +21,6 @@ using configuration::OptionKind;
 using configuration::Settings;
 
 program::OptionList own_options() {
-  OptionDeclaration name;
-  name.name = "name";
-  name.help =
-      "name shown to people as the leader of a distribution (default: distributor-<random>)";
-  name.placeholder = "NAME";
   OptionDeclaration exclude;
   exclude.name = "distribution-exclude";
   exclude.kind = OptionKind::TextList;
@@ -56,7 +48,7 @@ program::OptionList own_options() {
   distributions.name = "distributions";
   distributions.kind = OptionKind::Document;
   distributions.help = "what is created when, and built-in distributions changed or disabled";
-  return {name, exclude, interval, capacity, statsd, distributions};
+  return {exclude, interval, capacity, statsd, distributions};
 }
 
 configuration::ProgramDeclaration declaration() {
@@ -73,13 +65,6 @@ configuration::ProgramDeclaration declaration() {
       "Exit codes: 0 stopped by SIGTERM or SIGINT, 1 the environment (login refused, port in use), "
       "2 wrong use or configuration.";
   return result;
-}
-
-std::string random_name() {
-  std::random_device device;
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "distributor-%08x", device());
-  return text.data();
 }
 
 distributor::DistributorSettings distributions_of(const Settings& settings) {
@@ -115,8 +100,7 @@ class Program {
         client_(cimi::make_http_client(loop, program::client_options(settings))),
         session_(zookeeper::make_session(loop, program::session_options(settings))),
         queue_(*session_),
-        distributor_(*session_, metrics_, statsd_,
-                     settings.text("name").empty() ? random_name() : settings.text("name")),
+        distributor_(*session_, metrics_, statsd_, program::instance_name(settings)),
         status_(program::start_status_server(loop, settings, metrics_,
                                              [this] { return readiness(); })) {
     using namespace distributor;

@@ -235,7 +235,7 @@ TEST_CASE("job-distributor: wrong use is told with 2, a refused login with 1",
         cases.push_back({{"--config", bad_file}, 2, "bad.yaml:4"});
         cases.push_back({{"--config", "/no/such/file.yaml"}, 2, "/no/such/file.yaml"});
         cases.push_back({{"--no-such-option"}, 2, "no-such-option"});
-        cases.push_back({{"--zk-hosts", "host:port:extra"}, 2, "host:port:extra"});
+        cases.push_back({{"--zk-hosts", "host:port"}, 2, "host:port"});
         cases.push_back({{"--api-pass", "wrong"}, 1, "refuses the login"});
         for (const Case& wrong : cases) {
           auto arguments = connection_options(servers.zk_hosts, servers.api.url());

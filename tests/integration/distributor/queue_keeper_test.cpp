@@ -155,7 +155,11 @@ TEST_CASE("queue keeper: what waits in the store is fed in as the queue drains",
   run_on_loop([](asio::io_context& loop) -> awaitable<void> {
     Scene scene(loop, /*capacity=*/3);
     Ids ids;
-    for (int i = 0; i < 9; ++i) ids.push_back(scene.job("QUEUED"));
+    // All had entries before the queue was lost.
+    for (int i = 0; i < 9; ++i) {
+      ids.push_back(
+          scene.job("QUEUED", with("tags", json::array({"/job/entries/entry-999-0000000001"}))));
+    }
     scene.begin();
     runtime::Event stop;
     for (int i = 0; i < 9; ++i) {
