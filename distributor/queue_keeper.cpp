@@ -159,8 +159,9 @@ awaitable<bool> QueueKeeper::read_jobs(View& view, const Pass& pass) {
     for (const json& row : *rows) {
       WaitingJob job = waiting_job(row);
       if (!seen.insert(job.id).second) continue;
+      if (job.fed_by_api) continue;
       if (!job.monitored && !with_entry.contains(job.id)) ++missing;
-      if (!job.fed_by_api) view.jobs.push_back(std::move(job));
+      view.jobs.push_back(std::move(job));
     }
     if (rows->size() < static_cast<std::size_t>(page_size) || seen.size() == before) break;
     if (page >= least_pages && missing >= room) break;

@@ -19,8 +19,8 @@ std::vector<std::string> waiting_jobs_select();
 // The filter for the page that begins with the jobs as old as `last`, the last row of a page.
 std::string waiting_jobs_after(const nlohmann::json& last);
 
-// The priority, which the API drops with the first edit, is then read from the entry's path in the
-// tags. Throws Failure for a row that is no job.
+// The API keeps the path of a job's entry in its tags: there the priority is read from, which it
+// drops with the first edit. Throws Failure for a row that is no job.
 WaitingJob waiting_job(const nlohmann::json& row);
 
 }  // namespace jobengine::distributor

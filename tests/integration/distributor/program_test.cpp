@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/election/election.hpp"
+#include "common/job/job.hpp"
 #include "common/queue/locking_queue.hpp"
 #include "common/zookeeper/lasting_session.hpp"
 #include "distributor/schedule/instant.hpp"
@@ -50,6 +51,19 @@ std::vector<distributor::Instant> ticks_of(const std::vector<json>& jobs) {
     ticks.push_back(*tick);
   }
   return ticks;
+}
+
+// Waits until the queue holds one entry and that has this priority.
+awaitable<std::optional<queue::EntryName>> wait_for_entry(queue::LockingQueue& queue,
+                                                          int priority) {
+  const auto deadline = runtime::Clock::now() + 60s;
+  runtime::Event never;
+  while (runtime::Clock::now() < deadline) {
+    const auto entries = co_await queue.list();
+    if (entries.size() == 1 && entries[0].name.priority == priority) co_return entries[0].name;
+    co_await never.wait_for(50ms);
+  }
+  co_return std::nullopt;
 }
 
 constexpr const char* beat = "  beat: {every: 1s, overlap: allow}\n";
@@ -178,39 +192,35 @@ TEST_CASE("job-distributor: for-each and overlap skip against the real API",
       180s);
 }
 
-TEST_CASE(
-    "job-distributor: the queue keeper pushes what the API could not, and removes dead entries",
-    "[distributor][program]") {
-  const std::string zk_hosts = ZooKeeperServer::shared().fresh_chroot();
-  ApiServer api;  // its ZooKeeper is away
-  TemporaryDirectory files;
-  const std::string config =
-      files.file("d.yaml", "distributions:\n  queue_keeper: {every: 1s, grace: 1s}\n");
+TEST_CASE("job-distributor: the queue keeper restores a wiped queue and removes a dead entry",
+          "[distributor][program]") {
+  Servers servers;
   run_on_loop(
-      [&](asio::io_context& loop) -> awaitable<void> {
-        auto client = administrator(loop, api.url());
-        auto session = zookeeper::make_session(loop, zookeeper::parse_hosts({zk_hosts}));
+      [&servers](asio::io_context& loop) -> awaitable<void> {
+        auto client = administrator(loop, servers.api.url());
+        auto session = zookeeper::make_session(loop, zookeeper::parse_hosts({servers.zk_hosts}));
         queue::LockingQueue queue(*session);
-        co_await queue.put("job/nobody", 1);
         json document;
         document["action"] = "lonely";
         document["priority"] = 33;
         const cimi::Reply added = co_await client->add("job", document);
         REQUIRE(added.ok());
-        auto arguments = connection_options(zk_hosts, api.url());
-        arguments.insert(arguments.end(), {"--config", config, "--distribution-exclude",
-                                           "cleanup_jobs", "monitor_bulk_jobs"});
-        DistributorProcess distributor(loop, std::move(arguments));
-        const auto deadline = runtime::Clock::now() + 60s;
-        std::vector<queue::ListedEntry> entries;
-        runtime::Event never;
-        while (runtime::Clock::now() < deadline) {
-          entries = co_await queue.list();
-          if (entries.size() == 1 && entries[0].name.priority == 33) break;
-          co_await never.wait_for(50ms);
+        auto first = co_await wait_for_entry(queue, 33);
+        REQUIRE(first);
+        // The job knows of its entry before that is lost.
+        json tags;
+        while (!tags.is_array() || tags.at(0) == job::awaits_entry_tag) {
+          const cimi::Reply read = co_await client->get(added.location);
+          tags = read.document.value("tags", json());
         }
-        REQUIRE(entries.size() == 1);
-        const auto data = co_await queue.data_of(entries[0].name);
+        const bool lost = co_await queue.remove_untaken(*first);
+        REQUIRE(lost);
+        co_await queue.put("job/nobody", 1);
+        auto arguments = servers.distributor("d", "  queue_keeper: {every: 1s, grace: 1s}\n");
+        DistributorProcess distributor(loop, std::move(arguments));
+        const auto again = co_await wait_for_entry(queue, 33);
+        REQUIRE(again);
+        const auto data = co_await queue.data_of(*again);
         CHECK(data == added.location);
         co_await session->close();
       },
