@@ -37,7 +37,7 @@ TEST_CASE("payload: a key nobody asked for is refused", "[sdk]") {
   Payload payload({{"url", "x"}, {"utl", "y"}});
   payload.text("url");
   REQUIRE_THROWS_WITH(payload.finish(), "payload: unknown key \"utl\"; known are: url");
-  REQUIRE_THROWS_WITH(Payload({{"a", 1}}).finish(),
+  REQUIRE_THROWS_WITH(Payload(json{{"a", 1}}).finish(),
                       "payload: unknown key \"a\"; this action takes no payload");
 }
 

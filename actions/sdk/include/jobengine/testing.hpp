@@ -194,8 +194,8 @@ class FakeHost {
       return of(job).wait_for_stop(time);
     };
     table_.stop_descriptor = [](const je_job* job) -> int32_t { return of(job).stop_descriptor_; };
-    table_.api_request = [](je_job* job, const je_api_request* request, je_api_answer answer,
-                            void* context) { of(job).api_request(*request, answer, context); };
+    table_.api_request = [](je_job* job, const je_api_request* request, je_api_answer give,
+                            void* context) { of(job).api_request(*request, give, context); };
     table_.set_outcome = [](je_job* job, int32_t outcome, je_string message) {
       of(job).result_.outcome = static_cast<je_outcome>(outcome);
       of(job).result_.message = detail::view(message);
@@ -213,7 +213,7 @@ class FakeHost {
     return stopped_ ? 1 : 0;
   }
 
-  void api_request(const je_api_request& request, je_api_answer answer, void* context) {
+  void api_request(const je_api_request& request, je_api_answer give, void* context) {
     RecordedRequest seen;
     seen.method = detail::view(request.method);
     seen.path = detail::view(request.path);
@@ -223,7 +223,7 @@ class FakeHost {
     seen.as_identity = detail::view(request.as_identity);
     const auto given = next_answer(seen.method, seen.path.substr(0, seen.path.find('?')));
     record(requests_, std::move(seen));
-    answer(context, given.status, detail::borrow(given.body));
+    give(context, given.status, detail::borrow(given.body));
   }
 
   ScriptedAnswer next_answer(const std::string& method, const std::string& path) {
