@@ -1,0 +1,112 @@
+#include "executor/action_host/channel.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <exception>
+#include <string_view>
+#include <utility>
+
+#include "common/runtime/failure.hpp"
+#include "executor/action_host/lease_guard.hpp"
+
+namespace jobengine::executor {
+
+namespace {
+
+constexpr std::size_t most_waiting_logs = 1000;
+
+}  // namespace
+
+Channel::Channel(int descriptor, Receiver receive)
+    : descriptor_(descriptor),
+      receive_(std::move(receive)),
+      reader_([this] { read_messages(); }),
+      writer_([this] { write_messages(); }) {}
+
+Channel::~Channel() {
+  // Both threads live as long as the process: the executor ends it by closing its end.
+  reader_.detach();
+  writer_.detach();
+}
+
+bool Channel::merge(const FromHost& message) {
+  const bool latest_counts = std::holds_alternative<ProgressMessage>(message) ||
+                             std::holds_alternative<StatusMessage>(message);
+  if (latest_counts) {
+    for (FromHost& earlier : waiting_) {
+      if (earlier.index() != message.index()) continue;
+      earlier = message;
+      return true;
+    }
+  }
+  if (std::holds_alternative<LogMessage>(message)) {
+    if (waiting_logs_ >= most_waiting_logs) {
+      ++dropped_logs_;
+      return true;
+    }
+    ++waiting_logs_;
+  }
+  return false;
+}
+
+void Channel::send(FromHost message) {
+  const std::lock_guard lock(mutex_);
+  if (!merge(message)) waiting_.push_back(std::move(message));
+  changed_.notify_all();
+}
+
+void Channel::flush() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return waiting_.empty() && !writing_; });
+}
+
+void Channel::write_messages() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return !waiting_.empty(); });
+    std::string lines;
+    if (dropped_logs_ > 0) {
+      const std::string text = std::to_string(dropped_logs_) + " log lines were dropped";
+      lines += encode(FromHost(LogMessage{2, text}));
+      dropped_logs_ = 0;
+    }
+    std::deque<FromHost> batch = std::exchange(waiting_, {});
+    waiting_logs_ = 0;
+    writing_ = true;
+    lock.unlock();
+    for (const FromHost& message : batch) lines += encode(message);
+    std::string_view rest = lines;
+    while (!rest.empty()) {
+      const ssize_t size = ::send(descriptor_, rest.data(), rest.size(), MSG_NOSIGNAL);
+      if (size < 0 && errno == EINTR) continue;
+      if (size <= 0) end_process_group();
+      rest.remove_prefix(static_cast<std::size_t>(size));
+    }
+    lock.lock();
+    writing_ = false;
+    changed_.notify_all();
+  }
+}
+
+void Channel::read_messages() {
+  try {
+    LineBuffer lines;
+    std::string bytes(64UL * 1024, '\0');
+    for (;;) {
+      const ssize_t size = ::recv(descriptor_, bytes.data(), bytes.size(), 0);
+      if (size < 0 && errno == EINTR) continue;
+      if (size <= 0) end_process_group();
+      lines.append(std::string_view(bytes.data(), static_cast<std::size_t>(size)));
+      while (auto line = lines.next()) receive_(decode_to_host(*line));
+    }
+  } catch (...) {
+    const std::string reason = runtime::describe(std::current_exception());
+    std::fprintf(stderr, "job-action-host: the executor sent %s\n", reason.c_str());
+    end_process_group();
+  }
+}
+
+}  // namespace jobengine::executor

@@ -1,0 +1,143 @@
+// job-action-host: the child of job-executor that holds one plugin and runs one job at a time. All
+// plugin code of the engine runs in such processes and nowhere else.
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <csignal>
+#include <cstdio>
+#include <deque>
+#include <iostream>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "common/runtime/failure.hpp"
+#include "executor/action_host/channel.hpp"
+#include "executor/action_host/job_callbacks.hpp"
+#include "executor/action_host/lease_guard.hpp"
+#include "executor/action_host/plugin_library.hpp"
+
+namespace {
+
+using namespace jobengine;
+using namespace jobengine::executor;
+
+constexpr int conversation = 3;  // the descriptor the executor hands us
+
+constexpr const char* usage =
+    "job-action-host: runs the actions of one plugin for job-executor\n"
+    "\n"
+    "  --describe FILE  print the manifests of the plugin's actions, one JSON object a line, or\n"
+    "                   {\"refused\": \"reason\"}; exit code 0 or 1\n"
+    "  --serve FILE     load the plugin and take jobs over descriptor 3, as the executor starts "
+    "it\n"
+    "  --help, --version\n";
+
+// Runs asked for by the executor, handed from the reading thread to the action thread.
+class RunQueue {
+ public:
+  void put(RunMessage run) {
+    const std::lock_guard lock(mutex_);
+    runs_.push_back(std::move(run));
+    arrived_.notify_one();
+  }
+  RunMessage take() {
+    std::unique_lock lock(mutex_);
+    arrived_.wait(lock, [this] { return !runs_.empty(); });
+    RunMessage run = std::move(runs_.front());
+    runs_.pop_front();
+    return run;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<RunMessage> runs_;
+};
+
+int describe_plugin(const std::string& file) {
+  // What a plugin prints while it loads must not look like our answer.
+  const int answer = ::dup(STDOUT_FILENO);
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  std::string lines;
+  int code = 0;
+  try {
+    const PluginLibrary library(file);
+    for (const Manifest& manifest : library.manifests()) {
+      lines += to_json(manifest).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+      lines += '\n';
+    }
+  } catch (...) {
+    nlohmann::json refusal;
+    refusal["refused"] = runtime::describe(std::current_exception());
+    lines = refusal.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    code = 1;
+  }
+  for (std::string_view rest = lines; !rest.empty();) {
+    const ssize_t size = ::write(answer, rest.data(), rest.size());
+    if (size <= 0) return 1;
+    rest.remove_prefix(static_cast<std::size_t>(size));
+  }
+  return code;
+}
+
+[[noreturn]] void serve_plugin(const std::string& file) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::fcntl(conversation, F_SETFD, FD_CLOEXEC);  // programs an action starts do not inherit it
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);    // it is a pipe; a crash must not swallow lines
+
+  LeaseGuard guard;
+  StopFlag stop;
+  AnswerBook answers;
+  RunQueue runs;
+  auto receive = [&](ToHost message) {
+    if (auto* run = std::get_if<RunMessage>(&message)) {
+      guard.set(run->lease);
+      stop.reset();
+      runs.put(std::move(*run));
+    } else if (auto* lease = std::get_if<LeaseMessage>(&message)) {
+      guard.set(lease->lease);
+    } else if (auto* answer = std::get_if<ApiAnswerMessage>(&message)) {
+      answers.put(std::move(*answer));
+    } else {
+      stop.raise();
+    }
+  };
+  Channel channel(conversation, receive);
+  try {
+    const PluginLibrary library(file);
+    channel.send(ReadyMessage{library.manifests()});
+    for (;;) {
+      RunMessage run = runs.take();
+      const je_action* action = library.find(run.action);
+      if (action == nullptr) throw runtime::Failure("has no action " + run.action);
+      JobContext context(std::move(run), channel, stop, answers);
+      channel.send(context.run(*action));
+    }
+  } catch (...) {
+    channel.send(RefusedMessage{runtime::describe(std::current_exception())});
+    channel.flush();
+    ::_exit(1);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view option = argc > 1 ? argv[1] : "";
+  if (argc == 3 && option == "--describe") return describe_plugin(argv[2]);
+  if (argc == 3 && option == "--serve") serve_plugin(argv[2]);
+  if (option == "--help") {
+    std::cout << usage;
+    return 0;
+  }
+  if (option == "--version") {
+    std::cout << "job-action-host " << JE_VERSION << '\n';
+    return 0;
+  }
+  std::cerr << "job-action-host: expected --describe FILE or --serve FILE\n\n" << usage;
+  return 2;
+}

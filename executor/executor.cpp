@@ -1,0 +1,222 @@
+#include "executor/executor.hpp"
+
+#include <utility>
+
+#include "common/runtime/failure.hpp"
+#include "common/telemetry/log.hpp"
+#include "executor/entry_hold.hpp"
+
+namespace jobengine::executor {
+
+namespace {
+
+using runtime::Clock;
+
+// Entries without a job that are looked after outside the slots at one time.
+constexpr std::size_t most_awaited_documents = 100;
+
+// For stopped actions to end and for what is left to be recorded or released.
+constexpr auto last_steps = std::chrono::seconds(15);
+
+HostPoolLimits pool_limits(std::size_t slots) {
+  HostPoolLimits limits;
+  limits.most_idle = slots;
+  return limits;
+}
+
+std::string_view text(EntryFate fate) {
+  switch (fate) {
+    case EntryFate::Consume:
+      return "consume";
+    case EntryFate::Release:
+      return "release";
+    case EntryFate::ReleaseLater:
+      return "release with a back-off";
+    case EntryFate::AwaitDocument:
+      return "await the job";
+  }
+  JE_CHECK(false, "a known fate");
+}
+
+void log_end(const queue::TakenEntry& entry, const Outcome& outcome, const std::string& action,
+             runtime::Duration time) {
+  const bool smooth = outcome.fate == EntryFate::Consume && outcome.result != RunResult::NoJob;
+  const auto level = smooth ? telemetry::Level::Info : telemetry::Level::Warning;
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  constexpr std::size_t most_shown = 500;
+  telemetry::log(level, "job ended",
+                 {{"job", entry.data().substr(0, most_shown)},
+                  {"action", action},
+                  {"result", executor::text(outcome.result)},
+                  {"entry", entry.name().text()},
+                  {"attempt", entry.attempt()},
+                  {"fate", text(outcome.fate)},
+                  {"ms", ms},
+                  {"reason", outcome.reason.substr(0, most_shown)}});
+}
+
+}  // namespace
+
+Executor::Executor(asio::io_context& loop, zookeeper::Session& session, queue::LockingQueue& queue,
+                   WatchedClient& client, const Catalog& catalog, ExecutorMetrics& metrics,
+                   ExecutorOptions options)
+    : session_(session),
+      queue_(queue),
+      client_(client),
+      metrics_(metrics),
+      options_(std::move(options)),
+      cancellations_(client),
+      hosts_(loop, options_.host_command, pool_limits(options_.slots)),
+      background_(loop.get_executor()),
+      services_{loop, client, catalog, hosts_, cancellations_, background_, options_.limits},
+      slots_(loop.get_executor()) {}
+
+awaitable<void> Executor::run(runtime::StopSignal& stop) {
+  background_.spawn(cancellations_.run(idle_));
+  background_.spawn(watch_api(client_, idle_));
+  busy_slots_ = options_.slots;
+  for (std::size_t i = 0; i < options_.slots; ++i) slots_.spawn(serve_slot());
+  co_await stop.requested().wait();
+  co_await drain(stop);
+}
+
+awaitable<void> Executor::drain(runtime::StopSignal& stop) {
+  telemetry::info("draining: no more jobs are taken", {{"running", runs_.size()}});
+  draining_.raise();
+  const auto deadline = Clock::now() + options_.drain_timeout;
+  co_await runtime::Event::wait_either(idle_, stop.at_once(), deadline);
+  if (!idle_.raised()) {
+    telemetry::info("draining: running actions are stopped", {{"running", runs_.size()}});
+    stopping_ = true;
+    for (JobRun* run : runs_) run->end_soon();
+    co_await idle_.wait_for(last_steps);
+  }
+  // Entries waiting for their document are released by now, or go with the session.
+  constexpr auto moment = std::chrono::seconds(1);
+  const auto releases_until = Clock::now() + moment;
+  while (awaited_documents_ > 0 && Clock::now() < releases_until) {
+    co_await stop.at_once().wait_for(std::chrono::milliseconds(10));
+    if (stop.at_once().raised()) break;
+  }
+  co_await hosts_.close();
+  co_await session_.close();
+  co_await slots_.join();
+  co_await background_.join();
+  co_await hosts_.close();
+}
+
+std::string Executor::not_ready_because() const {
+  if (draining_.raised()) return "draining";
+  if (session_.state() != zookeeper::SessionState::Connected) return "not connected to ZooKeeper";
+  if (!client_.reachable()) return "the API does not answer";
+  return {};
+}
+
+// ---- one slot
+
+awaitable<void> Executor::serve_slot() {
+  while (!draining_.raised()) {
+    co_await pause_.over(draining_);
+    std::optional<queue::TakenEntry> taken = co_await queue_.take(draining_);
+    if (!taken) continue;
+    queue::TakenEntry entry = std::move(*taken);
+    co_await work_on(std::move(entry));
+  }
+  if (--busy_slots_ == 0) idle_.raise();
+}
+
+awaitable<void> Executor::work_on(queue::TakenEntry entry) {
+  const auto started = Clock::now();
+  metrics_.run_started();
+  Outcome outcome;
+  std::string action;
+  if (!job::is_job_id(entry.data())) {
+    outcome = garbage_entry(entry.data());
+  } else {
+    const EntryHold hold(queue_, session_, entry);
+    RunRequest request;
+    request.job_id = entry.data();
+    request.attempt = entry.attempt();
+    JobRun run(services_, hold, std::move(request));
+    outcome = co_await run_job(run, entry.data());
+    action = run.action_name();
+  }
+  if (outcome.api_trouble) {
+    pause_.trouble();
+  } else if (outcome.fate == EntryFate::Consume && !action.empty()) {
+    pause_.all_well();
+  }
+  const auto time = Clock::now() - started;
+  log_end(entry, outcome, action, time);
+  metrics_.run_ended(outcome.result, time);
+  metrics_.idle_hosts(hosts_.idle());
+  co_await finish(std::move(entry), std::move(outcome));
+}
+
+// A slot outlives whatever goes wrong with one job.
+awaitable<Outcome> Executor::run_job(JobRun& run, std::string job_id) {
+  runs_.insert(&run);
+  if (stopping_) run.end_soon();
+  Outcome outcome;
+  try {
+    outcome = co_await run.run();
+  } catch (const std::exception& failure) {
+    outcome = Outcome();
+    outcome.reason = failure.what();
+    telemetry::error("a run broke", {{"job", job_id}, {"error", failure.what()}});
+  }
+  runs_.erase(&run);
+  co_return outcome;
+}
+
+awaitable<void> Executor::finish(queue::TakenEntry entry, Outcome outcome) {
+  const queue::EntryName name = entry.name();
+  if (outcome.fate == EntryFate::AwaitDocument && !draining_.raised() &&
+      awaited_documents_ < most_awaited_documents) {
+    ++awaited_documents_;
+    background_.spawn(await_document(std::move(entry)));
+    co_return;
+  }
+  if (outcome.fate == EntryFate::Consume) backoff_.forget(name);
+  try {
+    const queue::FinishOutcome finished = co_await hand_back(std::move(entry), outcome.fate);
+    if (finished == queue::FinishOutcome::NotOurs) {
+      telemetry::warning("an entry was not ours any more at its end",
+                         {{"entry", name.text()}, {"result", executor::text(outcome.result)}});
+    }
+  } catch (const runtime::Failure& failure) {
+    // The session was closed meanwhile: the lock goes with it.
+    telemetry::warning("an entry could not be handed back",
+                       {{"entry", name.text()}, {"error", failure.what()}});
+  }
+}
+
+awaitable<queue::FinishOutcome> Executor::hand_back(queue::TakenEntry entry, EntryFate fate) {
+  if (fate == EntryFate::Consume) co_return co_await queue_.consume(std::move(entry));
+  if (fate == EntryFate::Release) co_return co_await queue_.release(std::move(entry));
+  const runtime::TimePoint not_before = Clock::now() + backoff_.next(entry.name());
+  co_return co_await queue_.release(std::move(entry), not_before);
+}
+
+// The lock is kept, the slot is free: dead entries cost no capacity. A job that turns up is given
+// back to the queue, where it is first.
+awaitable<void> Executor::await_document(queue::TakenEntry entry) {
+  const auto deadline = Clock::now() + options_.missing_document_limit;
+  Outcome outcome;
+  outcome.result = RunResult::NoJob;
+  outcome.fate = EntryFate::Release;
+  while (!draining_.raised() && queue_.holds(entry)) {
+    co_await draining_.wait_for(std::chrono::milliseconds(500));
+    const cimi::Reply reply = co_await client_.get(entry.data());
+    if (reply.kind != cimi::ReplyKind::NotFound) break;
+    if (Clock::now() < deadline) continue;
+    telemetry::warning("there is no such job; its entry is consumed",
+                       {{"job", entry.data()}, {"entry", entry.name().text()}});
+    outcome.fate = EntryFate::Consume;
+    break;
+  }
+  co_await finish(std::move(entry), std::move(outcome));
+  --awaited_documents_;
+}
+
+}  // namespace jobengine::executor

@@ -1,0 +1,36 @@
+#include "executor/executor_metrics.hpp"
+
+#include <string>
+
+namespace jobengine::executor {
+
+ExecutorMetrics::ExecutorMetrics(telemetry::Metrics& metrics, std::size_t slots)
+    : metrics_(metrics),
+      running_gauge_(metrics.gauge("jobengine_executor_running_jobs", "Jobs under way")),
+      idle_hosts_(metrics.gauge("jobengine_executor_idle_hosts",
+                                "Action hosts kept warm, waiting for a job")),
+      run_seconds_(metrics.histogram("jobengine_executor_run_seconds",
+                                     "From the take of an entry to its recorded end")) {
+  metrics.gauge("jobengine_executor_slots", "Jobs this executor runs at a time")
+      .set(static_cast<double>(slots));
+}
+
+void ExecutorMetrics::run_started() {
+  running_gauge_.set(static_cast<double>(++running_));
+}
+
+void ExecutorMetrics::run_ended(RunResult result, runtime::Duration time) {
+  running_gauge_.set(static_cast<double>(--running_));
+  run_seconds_.observe(std::chrono::duration<double>(time).count());
+  const telemetry::Labels labels = {{"result", std::string(text(result))}};
+  metrics_
+      .counter("jobengine_executor_runs_total", "Entries dealt with, by what became of the job",
+               labels)
+      .add();
+}
+
+void ExecutorMetrics::idle_hosts(std::size_t count) {
+  idle_hosts_.set(static_cast<double>(count));
+}
+
+}  // namespace jobengine::executor

@@ -1,0 +1,26 @@
+// The executor's figures. Names are listed in executor/README.md.
+#pragma once
+
+#include "common/runtime/asio.hpp"
+#include "common/telemetry/metrics.hpp"
+#include "executor/run_outcome.hpp"
+
+namespace jobengine::executor {
+
+class ExecutorMetrics {
+ public:
+  ExecutorMetrics(telemetry::Metrics& metrics, std::size_t slots);
+  void run_started();
+  void run_ended(RunResult result, runtime::Duration time);
+  void idle_hosts(std::size_t count);
+  std::size_t running() const { return running_; }
+
+ private:
+  telemetry::Metrics& metrics_;
+  telemetry::Gauge& running_gauge_;
+  telemetry::Gauge& idle_hosts_;
+  telemetry::Histogram& run_seconds_;
+  std::size_t running_ = 0;
+};
+
+}  // namespace jobengine::executor

@@ -1,0 +1,234 @@
+#include "executor/hosts/host_process.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/write.hpp>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "common/runtime/failure.hpp"
+#include "common/telemetry/log.hpp"
+
+namespace jobengine::executor {
+
+namespace {
+
+using runtime::Failure;
+
+// Offspring that left the host's process group may hold its pipes open; it is not waited for.
+constexpr auto last_words = std::chrono::milliseconds(300);
+
+OutputTail::LineListener printed_by(const std::string& plugin_file) {
+  return [plugin_file](const std::string& line) {
+    telemetry::debug("an action printed", {{"plugin", plugin_file}, {"line", line}});
+  };
+}
+
+}  // namespace
+
+HostProcess::HostProcess(asio::io_context& loop, std::string plugin_file)
+    : loop_(loop),
+      plugin_file_(std::move(plugin_file)),
+      socket_(loop),
+      output_(loop, printed_by(plugin_file_)),
+      tasks_(loop.get_executor()) {}
+
+HostProcess::~HostProcess() = default;
+
+void HostProcess::spawn(const HostCommand& command) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) < 0) {
+    throw Failure(std::string("no socket pair: ") + std::strerror(errno));
+  }
+  socket_.assign(asio::local::stream_protocol(), ends[0]);
+  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+  runtime::SpawnRequest request;
+  request.argv = {command.program, "--serve", plugin_file_};
+  request.environment = command.environment;
+  request.descriptors = {
+      {nothing, 0}, {output_.write_end(), 1}, {output_.write_end(), 2}, {ends[1], 3}};
+  request.new_session = true;
+  request.parent_death_signal = SIGKILL;
+  try {
+    child_.emplace(runtime::ChildProcess::spawn(loop_, request));
+  } catch (...) {
+    ::close(ends[1]);
+    ::close(nothing);
+    throw;
+  }
+  ::close(ends[1]);
+  ::close(nothing);
+  output_.close_write_end();
+  tasks_.spawn(read_messages());
+  tasks_.spawn(output_.read());
+  tasks_.spawn(watch_end());
+}
+
+awaitable<std::shared_ptr<HostProcess>> HostProcess::start(asio::io_context& loop,
+                                                           HostCommand command,
+                                                           std::string plugin_file) {
+  std::shared_ptr<HostProcess> host(new HostProcess(loop, std::move(plugin_file)));
+  host->spawn(command);
+  const auto deadline = runtime::Clock::now() + command.start_limit;
+  const bool in_time = co_await runtime::Event::wait_either(host->news_, host->ended_, deadline);
+  if (host->ready_) co_return host;
+  std::string reason = in_time ? "it ended while loading the plugin" : "it did not load in time";
+  if (!host->refused_.empty()) reason = host->refused_;
+  if (in_time && host->ended_.raised()) {
+    reason += " (" + host->child_->status().text() + ")";
+  }
+  const std::string printed = host->output_.text();
+  if (!printed.empty()) reason += ", having printed: " + printed;
+  co_await host->close();
+  throw Failure("cannot start an action host for " + host->plugin_file_ + ": " + reason);
+}
+
+bool HostProcess::reusable() const {
+  return !broken_ && listener_ == nullptr && !ended_.raised();
+}
+
+awaitable<HostRunEnd> HostProcess::run(RunMessage message, HostListener& listener) {
+  JE_CHECK(listener_ == nullptr, "one job at a time");
+  listener_ = &listener;
+  result_.reset();
+  news_.reset();
+  output_.forget();
+  ++jobs_run_;
+  send(std::move(message));
+  co_await runtime::Event::wait_either(news_, ended_, runtime::TimePoint::max());
+  listener_ = nullptr;
+  HostRunEnd end;
+  end.result = std::move(result_);
+  end.output = output_.text();
+  if (end.result) {
+    renew_lease(0);
+  } else {
+    co_await ended_.wait();
+    end.output = output_.text();
+    end.breakdown = broken_reason_.empty() ? child_->status().text() : broken_reason_;
+  }
+  co_return end;
+}
+
+void HostProcess::ask_to_stop() {
+  send(StopMessage());
+}
+
+void HostProcess::signal(int number) {
+  child_->signal_group(number);
+}
+
+void HostProcess::renew_lease(LeaseStamp lease) {
+  send(LeaseMessage{lease});
+}
+
+void HostProcess::answer(ApiAnswerMessage answer) {
+  if (answer.body.size() > longest_line / 2) {
+    answer.status = 0;
+    answer.body =
+        "the answer is too large for an action: " + std::to_string(answer.body.size()) + " bytes";
+  }
+  send(std::move(answer));
+}
+
+awaitable<void> HostProcess::close() {
+  child_->signal_group(SIGKILL);
+  co_await ended_.wait();
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  output_.close();
+  co_await tasks_.join();
+}
+
+void HostProcess::send(ToHost message) {
+  if (broken_) return;
+  unsent_.push_back(encode(message));
+  if (writing_) return;
+  writing_ = true;
+  tasks_.spawn(write_messages());
+}
+
+awaitable<void> HostProcess::write_messages() {
+  boost::system::error_code error;
+  while (!unsent_.empty() && !error) {
+    const std::string line = std::move(unsent_.front());
+    unsent_.pop_front();
+    const auto buffer = asio::buffer(line);
+    co_await asio::async_write(socket_, buffer, asio::redirect_error(use_awaitable, error));
+  }
+  // An error means that the host has ended, which read_messages and watch_end see themselves.
+  writing_ = false;
+}
+
+awaitable<void> HostProcess::read_messages() {
+  LineBuffer lines;
+  std::string bytes(64UL * 1024, '\0');
+  boost::system::error_code error;
+  while (!error) {
+    const auto buffer = asio::buffer(bytes);
+    const std::size_t size =
+        co_await socket_.async_read_some(buffer, asio::redirect_error(use_awaitable, error));
+    try {
+      lines.append(std::string_view(bytes).substr(0, size));
+      while (auto line = lines.next()) accept(decode_from_host(*line));
+    } catch (const Failure& failure) {
+      break_off(std::string("its host sent ") + failure.what());
+      break;
+    }
+  }
+  broken_ = true;
+  heard_all_.raise();
+}
+
+// The end of a host is complete when it is reaped and its last words are read.
+awaitable<void> HostProcess::watch_end() {
+  co_await child_->exited().wait();
+  const auto deadline = runtime::Clock::now() + last_words;
+  co_await heard_all_.wait_until(deadline);
+  co_await output_.ended().wait_until(deadline);
+  broken_ = true;
+  ended_.raise();
+}
+
+void HostProcess::accept(FromHost message) {
+  if (auto* ready = std::get_if<ReadyMessage>(&message)) {
+    ready_ = std::move(*ready);
+    news_.raise();
+    return;
+  }
+  if (auto* refused = std::get_if<RefusedMessage>(&message)) {
+    refused_ = refused->reason;
+    if (listener_ != nullptr) broken_reason_ = "its plugin " + refused_;
+    return;  // its end follows
+  }
+  if (listener_ == nullptr) return;  // stray threads of an earlier job
+  if (auto* result = std::get_if<ResultMessage>(&message)) {
+    result_ = std::move(*result);
+    news_.raise();
+  } else if (auto* progress = std::get_if<ProgressMessage>(&message)) {
+    listener_->on_progress(progress->percent);
+  } else if (auto* status = std::get_if<StatusMessage>(&message)) {
+    listener_->on_status(std::move(status->text));
+  } else if (auto* resource = std::get_if<AffectedResourceMessage>(&message)) {
+    listener_->on_affected_resource(std::move(resource->href));
+  } else if (auto* log = std::get_if<LogMessage>(&message)) {
+    listener_->on_log(log->level, std::move(log->line));
+  } else if (auto* request = std::get_if<ApiRequestMessage>(&message)) {
+    listener_->on_api_request(std::move(*request));
+  }
+}
+
+void HostProcess::break_off(const std::string& reason) {
+  broken_ = true;
+  broken_reason_ = reason;
+  child_->signal_group(SIGKILL);
+}
+
+}  // namespace jobengine::executor

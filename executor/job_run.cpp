@@ -1,0 +1,253 @@
+#include "executor/job_run.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/runtime/backoff.hpp"
+#include "common/runtime/failure.hpp"
+#include "common/telemetry/log.hpp"
+
+namespace jobengine::executor {
+
+using runtime::Clock;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+JobRun::JobRun(const RunServices& services, const Hold& hold, RunRequest request)
+    : services_(services), hold_(hold), request_(std::move(request)) {}
+
+awaitable<Outcome> JobRun::run() {
+  std::optional<Outcome> outcome = co_await fetch();
+  if (!outcome) outcome = before_start(*job_, situation());
+  if (!outcome) outcome = co_await start();
+  if (!outcome) {
+    const ActionEnd end = co_await perform();
+    outcome = after_action(end, *job_);
+  }
+  co_return co_await record(std::move(*outcome));
+}
+
+void JobRun::end_soon() {
+  order_.give(ActionEnd::Kind::Drained, "this executor ends");
+  ending_.raise();
+}
+
+std::string JobRun::action_name() const {
+  return job_ ? job_->action().value_or("") : "";
+}
+
+Situation JobRun::situation() const {
+  Situation situation;
+  situation.action_known = services_.catalog.find(action_name()) != nullptr;
+  situation.from_queue = request_.from_queue;
+  return situation;
+}
+
+void JobRun::adopt(cimi::Reply reply) {
+  job_.emplace(std::move(reply.document));
+  etag_ = std::move(reply.etag);
+}
+
+// ---- fetch
+
+// The entry may be older than the document: producers of other makes push first and store then.
+awaitable<std::optional<Outcome>> JobRun::fetch() {
+  const auto deadline = Clock::now() + services_.limits.document_wait;
+  runtime::Duration pause = milliseconds(50);
+  for (;;) {
+    cimi::Reply reply = co_await services_.client.get(request_.job_id);
+    std::optional<Outcome> outcome = after_fetch(reply);
+    if (!outcome) {
+      try {
+        adopt(std::move(reply));
+      } catch (const runtime::Failure& failure) {
+        reply.kind = cimi::ReplyKind::Unavailable;
+        reply.message = "the API answered no job: " + std::string(failure.what());
+        co_return after_fetch(reply);
+      }
+      was_running_ = job_->state() == job::JobState::Running;
+      report_.emplace(*job_);
+      co_return std::nullopt;
+    }
+    const bool patient = outcome->fate == EntryFate::AwaitDocument && Clock::now() < deadline;
+    if (!patient || ending_.raised()) co_return outcome;
+    co_await ending_.wait_for(pause);
+    pause = std::min<runtime::Duration>(pause * 2, seconds(1));
+  }
+}
+
+// ---- start
+
+awaitable<std::optional<Outcome>> JobRun::start() {
+  runtime::BackoffLimits pacing;
+  pacing.longest = seconds(3);
+  runtime::Backoff pace(pacing);
+  const auto deadline = Clock::now() + services_.limits.start_wait;
+  bool maybe_written = false;  // an earlier edit of ours may have been applied
+  for (;;) {
+    if (!hold_.holds()) co_return lease_lost();
+    nlohmann::json edit;
+    edit["state"] = job::text(job::JobState::Running);
+    cimi::EditOptions options;
+    options.if_match = etag_;
+    cimi::Reply reply =
+        co_await services_.client.edit(request_.job_id, std::move(edit), std::move(options));
+    StartVerdict verdict = after_start_edit(reply);
+    if (verdict.started) co_return std::nullopt;
+    if (verdict.outcome) co_return verdict.outcome;
+    maybe_written = maybe_written || reply.kind == cimi::ReplyKind::Unreachable ||
+                    reply.kind == cimi::ReplyKind::Unavailable;
+    bool ours = maybe_written;
+    std::optional<Outcome> outcome = co_await look_again(reply, ours);
+    if (outcome) co_return outcome;
+    if (ours) co_return std::nullopt;
+    if (Clock::now() >= deadline || ending_.raised()) co_return start_unsettled(reply.message);
+    co_await ending_.wait_for(pace.next());
+  }
+}
+
+// After an edit whose answer settles nothing. `ours`, when it comes in true and stays so: the edit
+// was applied.
+awaitable<std::optional<Outcome>> JobRun::look_again(const cimi::Reply& after, bool& ours) {
+  const bool maybe_ours = std::exchange(ours, false);
+  cimi::Reply looked = co_await services_.client.get(request_.job_id);
+  if (looked.kind == cimi::ReplyKind::NotFound) {
+    Outcome gone = *after_fetch(looked);
+    gone.fate = EntryFate::Consume;
+    co_return gone;
+  }
+  if (!looked.ok()) co_return std::nullopt;
+  try {
+    adopt(std::move(looked));
+  } catch (const runtime::Failure&) {
+    co_return std::nullopt;
+  }
+  if (auto outcome = before_start(*job_, situation())) co_return outcome;
+  if (job_->state() == job::JobState::Running && !was_running_) {
+    if (maybe_ours) {
+      ours = true;
+      co_return std::nullopt;
+    }
+    Outcome other = start_unsettled(after.message);
+    other.reason = "somebody else has set the job RUNNING";
+    other.api_trouble = false;
+    co_return other;
+  }
+  co_return std::nullopt;
+}
+
+// ---- perform
+
+awaitable<std::shared_ptr<HostProcess>> JobRun::borrow_host(std::string plugin_file,
+                                                            std::string& failure) {
+  try {
+    co_return co_await services_.hosts.borrow(std::move(plugin_file));
+  } catch (const runtime::Failure& reason) {
+    failure = reason.what();
+  }
+  co_return nullptr;
+}
+
+awaitable<ActionEnd> JobRun::perform() {
+  const CatalogEntry& action = *services_.catalog.find(action_name());
+  const CancellationWatch::Watched watched(services_.cancellations, request_.job_id, order_);
+  ActionEnd end;
+  std::string plugin_file = action.plugin_file;
+  std::shared_ptr<HostProcess> host = co_await borrow_host(std::move(plugin_file), end.message);
+  if (!host) {
+    end.kind = ActionEnd::Kind::NotStarted;
+    co_return end;
+  }
+  RunMessage message;
+  message.action = action.manifest.name;
+  message.document = job_->document().dump();
+  message.attempt = request_.attempt;
+  message.resumed = was_running_;
+  message.lease = hold_.lease();
+  const RunningAction::Surroundings surroundings{services_.loop, services_.client,
+                                                 services_.background, services_.limits.action};
+  RunningAction running(surroundings, hold_, request_.job_id, *report_, order_, host);
+  end = co_await running.run(std::move(message));
+  services_.hosts.give_back(std::move(host));
+  co_return end;
+}
+
+// ---- record
+
+// Keeps the outcome while the API is away and the job is ours.
+awaitable<Outcome> JobRun::record(Outcome outcome) {
+  const bool last_words = outcome.result == RunResult::LeftRunning && !report_->empty();
+  if (outcome.edit.is_null() && !last_words) co_return outcome;
+  nlohmann::json edit = report_ ? report_->take() : nlohmann::json::object();
+  if (!outcome.edit.is_null()) edit.update(outcome.edit);
+
+  runtime::BackoffLimits pacing;
+  pacing.longest = seconds(10);
+  runtime::Backoff pace(pacing);
+  bool plain = false;
+  bool maybe_written = false;
+  unsigned refusals = 0;
+  constexpr unsigned most_refusals = 5;
+  for (;;) {
+    if (!hold_.holds()) co_return lease_lost();
+    // Once back in the queue the job may be an edge's: never write that twice without looking.
+    if (maybe_written && outcome.result == RunResult::FellBack) {
+      const cimi::Reply looked = co_await services_.client.get(request_.job_id);
+      if (looked.ok() && looked.document.value("execution-mode", "") == "pull") co_return outcome;
+      if (!looked.ok()) {
+        if (ending_.raised()) co_return not_recorded(looked.message);
+        co_await ending_.wait_for(pace.next());
+        continue;
+      }
+    }
+    nlohmann::json sent = edit;
+    const cimi::Reply reply = co_await services_.client.edit(request_.job_id, std::move(sent));
+    switch (after_record_edit(reply)) {
+      case RecordVerdict::Recorded:
+        co_return outcome;
+      case RecordVerdict::Look:
+        co_return co_await settle_conflict(std::move(outcome), reply.message, maybe_written);
+      case RecordVerdict::Gone: {
+        Outcome gone = *after_fetch(reply);
+        gone.fate = EntryFate::Consume;
+        co_return gone;
+      }
+      case RecordVerdict::Unwritable:
+        if (std::exchange(plain, true)) co_return not_recorded(reply.message);
+        edit = plain_edit(edit, reply.message);
+        continue;
+      case RecordVerdict::Repeat:
+        break;
+    }
+    const bool refused = reply.kind == cimi::ReplyKind::Refused;
+    if (!refused) maybe_written = true;
+    if (refused && ++refusals >= most_refusals) co_return not_recorded(reply.message);
+    if (ending_.raised()) co_return not_recorded(reply.message);
+    telemetry::warning("an outcome is kept until the API takes it",
+                       {{"job", request_.job_id}, {"error", reply.message}});
+    co_await ending_.wait_for(pace.next());
+  }
+}
+
+// The API refuses an edit in the job's present state. When the first answer to our edit was lost,
+// what is final now is our own doing.
+awaitable<Outcome> JobRun::settle_conflict(Outcome wanted, std::string message, bool maybe_ours) {
+  cimi::Reply looked = co_await services_.client.get(request_.job_id);
+  if (looked.kind == cimi::ReplyKind::NotFound) {
+    Outcome gone = *after_fetch(looked);
+    gone.fate = EntryFate::Consume;
+    co_return gone;
+  }
+  if (!looked.ok()) co_return not_recorded(message);
+  const auto state = looked.document.find("state");
+  const std::string text =
+      state != looked.document.end() && state->is_string() ? state->get<std::string>() : "";
+  const auto known = job::parse_job_state(text);
+  if (!known || !job::is_final(*known)) co_return not_recorded(message);
+  if (maybe_ours && wanted.edit.is_object() && wanted.edit.value("state", "") == text) {
+    co_return wanted;
+  }
+  co_return already_final(text);
+}
+
+}  // namespace jobengine::executor

@@ -1,0 +1,85 @@
+// The story of one job, from its id to a recorded outcome. The file to read first.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/cimi/client.hpp"
+#include "common/job/job.hpp"
+#include "common/runtime/event.hpp"
+#include "common/runtime/task_group.hpp"
+#include "executor/cancellation_watch.hpp"
+#include "executor/hold.hpp"
+#include "executor/hosts/host_pool.hpp"
+#include "executor/job_report.hpp"
+#include "executor/plugins/catalog.hpp"
+#include "executor/run_outcome.hpp"
+#include "executor/running_action.hpp"
+#include "executor/stop_order.hpp"
+
+namespace jobengine::executor {
+
+struct RunLimits {
+  ActionLimits action;
+  // How long a missing document is waited for before the slot is left.
+  runtime::Duration document_wait = std::chrono::milliseconds(400);
+  // How long it is tried to find out whether the job was set RUNNING.
+  runtime::Duration start_wait = std::chrono::seconds(20);
+};
+
+// What all runs of an executor share; outlives them.
+struct RunServices {
+  asio::io_context& loop;
+  cimi::Client& client;
+  const Catalog& catalog;
+  HostPool& hosts;
+  CancellationWatch& cancellations;
+  runtime::TaskGroup& background;
+  RunLimits limits;
+};
+
+struct RunRequest {
+  std::string job_id;
+  std::int32_t attempt = 1;
+  bool from_queue = true;
+};
+
+// Lives on the loop. Writes nothing once `hold` does not hold any more.
+class JobRun {
+ public:
+  JobRun(const RunServices& services, const Hold& hold, RunRequest request);
+
+  // Returns what became of the job and what has to become of its entry: that is the caller's part.
+  awaitable<Outcome> run();
+
+  // This executor ends: the action is stopped, an outcome that cannot be recorded is given up.
+  void end_soon();
+
+  // Known once the document was read; for logs.
+  std::string action_name() const;
+
+ private:
+  awaitable<std::optional<Outcome>> fetch();
+  awaitable<std::optional<Outcome>> start();
+  awaitable<std::optional<Outcome>> look_again(const cimi::Reply& after, bool& ours);
+  awaitable<ActionEnd> perform();
+  awaitable<std::shared_ptr<HostProcess>> borrow_host(std::string plugin_file,
+                                                      std::string& failure);
+  awaitable<Outcome> record(Outcome outcome);
+  awaitable<Outcome> settle_conflict(Outcome wanted, std::string message, bool maybe_ours);
+  void adopt(cimi::Reply reply);
+  Situation situation() const;
+
+  const RunServices& services_;
+  const Hold& hold_;
+  RunRequest request_;
+
+  std::optional<job::Job> job_;
+  std::string etag_;
+  bool was_running_ = false;  // before this run: an earlier attempt did not end cleanly
+  std::optional<JobReport> report_;
+  StopOrder order_;
+  runtime::Event ending_;
+};
+
+}  // namespace jobengine::executor

@@ -1,0 +1,154 @@
+// job-executor: options, plugins, login, and then either the queue or one job.
+#include <cstdlib>
+#include <optional>
+
+#include "common/program/program.hpp"
+#include "common/runtime/backoff.hpp"
+#include "common/runtime/event_loop.hpp"
+#include "common/runtime/failure.hpp"
+#include "common/telemetry/log.hpp"
+#include "executor/executor.hpp"
+#include "executor/executor_options.hpp"
+#include "executor/pull_mode.hpp"
+
+namespace {
+
+using namespace jobengine;
+using namespace jobengine::executor;
+using configuration::Settings;
+
+std::string who_logs_in(const cimi::ClientOptions& options) {
+  if (!options.api_key.empty()) return "API key " + options.api_key;
+  if (!options.user.empty()) return "user " + options.user;
+  return "the configured identity";
+}
+
+// Waits for an API that does not answer yet; false when a stop came first. Throws Failure when the
+// login is refused: no waiting mends that.
+awaitable<bool> log_in_patiently(cimi::Client& client, const cimi::ClientOptions& options,
+                                 bool only_once, runtime::StopSignal& stop) {
+  runtime::BackoffLimits pacing;
+  pacing.first = std::chrono::milliseconds(250);
+  pacing.longest = std::chrono::seconds(10);
+  runtime::Backoff pace(pacing);
+  while (!stop.requested().raised()) {
+    const cimi::Reply reply = co_await cimi::log_in(client);
+    if (reply.ok()) co_return true;
+    const bool hopeless =
+        reply.kind == cimi::ReplyKind::Refused || reply.kind == cimi::ReplyKind::Invalid;
+    if (hopeless) {
+      throw runtime::Failure("the API at " + options.url + " refuses the login of " +
+                             who_logs_in(options) + ": " + reply.message);
+    }
+    telemetry::warning("cannot log in yet", {{"api", options.url}, {"error", reply.message}});
+    if (only_once) co_return false;
+    co_await stop.requested().wait_for(pace.next());
+  }
+  co_return false;
+}
+
+void log_catalog(const Catalog& catalog) {
+  std::string names;
+  for (const std::string& name : catalog.names()) names += (names.empty() ? "" : " ") + name;
+  telemetry::info("actions", {{"count", catalog.size()}, {"names", names}});
+}
+
+// All the parts of a running program, in the order in which they are made.
+class Program {
+ public:
+  explicit Program(const Settings& settings)
+      : settings_(settings),
+        options_(executor_options(settings)),
+        client_options_(program::client_options(settings)),
+        pull_mode_(settings.given("job-id")),
+        stop_(loop_.context()) {}
+
+  int run() {
+    loop_.run(story());
+    return exit_code_;
+  }
+
+ private:
+  awaitable<void> story();
+  awaitable<void> work();
+  awaitable<void> work_from_queue();
+  std::string not_ready_because() const {
+    return executor_ ? executor_->not_ready_because() : "starting";
+  }
+
+  const Settings& settings_;
+  ExecutorOptions options_;
+  cimi::ClientOptions client_options_;
+  bool pull_mode_;
+  int exit_code_ = program::exit_ok;
+
+  runtime::EventLoop loop_;
+  runtime::StopSignal stop_;
+  telemetry::Metrics metrics_;
+  std::unique_ptr<telemetry::StatusServer> status_server_;
+  std::unique_ptr<cimi::Client> client_;
+  std::optional<WatchedClient> watched_client_;
+  Catalog catalog_;
+  std::optional<Executor> executor_;
+};
+
+awaitable<void> Program::story() {
+  auto ready = [this] { return not_ready_because(); };
+  status_server_ =
+      program::start_status_server(loop_.context(), settings_, metrics_, std::move(ready));
+  std::exception_ptr failure;
+  try {
+    co_await work();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (status_server_) co_await status_server_->stop();
+  status_server_.reset();
+  client_.reset();
+  if (failure) std::rethrow_exception(failure);
+}
+
+awaitable<void> Program::work() {
+  HostCommand command = options_.host_command;
+  std::vector<ActionDirectory> directories = action_directories(settings_);
+  catalog_ = co_await scan_actions(loop_.context(), std::move(command), std::move(directories));
+  if (is_lite_image()) catalog_.keep_pull_mode_only();
+  log_catalog(catalog_);
+
+  client_ = cimi::make_http_client(loop_.context(), client_options_);
+  watched_client_.emplace(*client_);
+  const bool logged_in = co_await log_in_patiently(*client_, client_options_, pull_mode_, stop_);
+  if (pull_mode_ && !logged_in) {
+    exit_code_ = exit_job_not_run;
+  } else if (pull_mode_) {
+    std::string job_id = settings_.text("job-id");
+    HostCommand host_command = options_.host_command;
+    exit_code_ =
+        co_await run_one_job(loop_.context(), *watched_client_, catalog_, std::move(host_command),
+                             options_.limits, std::move(job_id), options_.drain_timeout, stop_);
+  } else if (logged_in) {
+    co_await work_from_queue();
+  }
+}
+
+awaitable<void> Program::work_from_queue() {
+  zookeeper::SessionOptions session_options = program::session_options(settings_);
+  const auto session = zookeeper::make_session(loop_.context(), std::move(session_options));
+  queue::LockingQueue queue(*session);
+  ExecutorMetrics metrics(metrics_, options_.slots);
+  executor_.emplace(loop_.context(), *session, queue, *watched_client_, catalog_, metrics,
+                    options_);
+  telemetry::info("executor started", {{"slots", options_.slots}, {"taker", queue.taker_id()}});
+  co_await executor_->run(stop_);
+  executor_.reset();
+  telemetry::info("executor stopped");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return program::run(program_declaration(), argc, argv, [](const Settings& settings) {
+    Program program(settings);
+    return program.run();
+  });
+}

@@ -1,0 +1,54 @@
+// Which actions there are, and in which plugin each is. Plugins are described by short-lived action
+// hosts: this process loads none of their code.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/runtime/asio.hpp"
+#include "executor/hosts/host_process.hpp"
+#include "executor/plugins/manifest.hpp"
+
+namespace jobengine::executor {
+
+struct CatalogEntry {
+  Manifest manifest;
+  std::string plugin_file;
+};
+
+// Pure.
+class Catalog {
+ public:
+  // The first of a name stays. Returns the plugin that has it already, or nothing when it is new.
+  std::optional<std::string> add(Manifest manifest, std::string plugin_file);
+  // Null when there is none.
+  const CatalogEntry* find(std::string_view action) const;
+  std::vector<std::string> names() const;
+  std::size_t size() const { return actions_.size(); }
+  // Keeps what may run without a queue, on an edge.
+  void keep_pull_mode_only();
+
+ private:
+  std::map<std::string, CatalogEntry, std::less<>> actions_;
+};
+
+struct ActionDirectory {
+  std::string path;
+  bool required = false;  // given by the user: that it cannot be read is an error
+};
+
+// <bin>/../lib/job-engine/actions, and beside it the folder of the install tree.
+std::vector<ActionDirectory> default_action_directories(const std::string& program_path);
+
+// Describes each *.so of the directories (in the order given, files by name), at most `limit` each.
+// A file that is refused is logged with its reason and does not stop the others, and neither does
+// an action name that is there already. Throws configuration::UsageError for a required directory
+// that cannot be read.
+awaitable<Catalog> scan_actions(asio::io_context& loop, HostCommand command,
+                                std::vector<ActionDirectory> directories,
+                                runtime::Duration limit = std::chrono::seconds(20));
+
+}  // namespace jobengine::executor

@@ -1,0 +1,243 @@
+#include "executor/run_outcome.hpp"
+
+#include <limits>
+#include <utility>
+
+#include "common/job/job_state.hpp"
+#include "common/runtime/failure.hpp"
+
+namespace jobengine::executor {
+
+namespace {
+
+using cimi::ReplyKind;
+using nlohmann::json;
+
+Outcome outcome(RunResult result, EntryFate fate, std::string reason) {
+  Outcome made;
+  made.result = result;
+  made.fate = fate;
+  made.reason = std::move(reason);
+  return made;
+}
+
+Outcome api_away(std::string reason) {
+  Outcome made = outcome(RunResult::NotRun, EntryFate::ReleaseLater, std::move(reason));
+  made.api_trouble = true;
+  return made;
+}
+
+Outcome failed(const std::string& message, std::optional<std::int64_t> return_code) {
+  Outcome made = outcome(RunResult::Failed, EntryFate::Consume, message);
+  made.edit["state"] = job::text(job::JobState::Failed);
+  if (!message.empty()) made.edit["status-message"] = message;
+  if (return_code) made.edit["return-code"] = *return_code;
+  return made;
+}
+
+Outcome succeeded(const std::string& message) {
+  Outcome made = outcome(RunResult::Success, EntryFate::Consume, "the action returned 0");
+  made.edit["state"] = job::text(job::JobState::Success);
+  if (!message.empty()) made.edit["status-message"] = message;
+  made.edit["return-code"] = 0;
+  return made;
+}
+
+// Rows 16 and 17: the attempt broke.
+Outcome broken(const std::string& message, const job::Job& job) {
+  const std::string text = message.empty() ? "The action failed without a message" : message;
+  if (job.execution_mode() != job::ExecutionMode::Mixed) return failed(text, 1);
+  Outcome made = outcome(RunResult::FellBack, EntryFate::Consume, text);
+  made.edit["state"] = job::text(job::JobState::Queued);
+  made.edit["status-message"] = "Re-running job in pull mode after failed first attempt: " + text;
+  made.edit["execution-mode"] = job::text(job::ExecutionMode::Pull);
+  return made;
+}
+
+// Rows 12 and 13. The API takes return codes from 0 to what fits an int.
+Outcome returned(const ActionEnd& end) {
+  if (end.return_code == 0) return succeeded(end.message);
+  const bool valid =
+      end.return_code > 0 && end.return_code <= std::numeric_limits<std::int32_t>::max();
+  if (valid) {
+    Outcome made = failed(end.message, end.return_code);
+    made.reason = "the action returned " + std::to_string(end.return_code);
+    return made;
+  }
+  std::string message = "The action returned " + std::to_string(end.return_code) +
+                        ", which is no valid return code; recorded as 1";
+  if (!end.message.empty()) message = end.message + "\n" + message;
+  return failed(message, 1);
+}
+
+}  // namespace
+
+std::string_view text(RunResult result) {
+  switch (result) {
+    case RunResult::Success:
+      return "success";
+    case RunResult::Failed:
+      return "failed";
+    case RunResult::LeftRunning:
+      return "left_running";
+    case RunResult::FellBack:
+      return "fell_back_to_pull";
+    case RunResult::AlreadyFinal:
+      return "already_final";
+    case RunResult::NoJob:
+      return "no_job";
+    case RunResult::NotOurs:
+      return "pull_mode";
+    case RunResult::NotRun:
+      return "released";
+  }
+  JE_CHECK(false, "a known result");
+}
+
+Outcome garbage_entry(std::string_view data) {
+  constexpr std::size_t most_shown = 80;
+  std::string shown(data.substr(0, most_shown));
+  for (char& c : shown) {
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) c = '?';
+  }
+  return outcome(RunResult::NoJob, EntryFate::Consume,
+                 "the entry holds no job id but \"" + shown + "\"");
+}
+
+std::optional<Outcome> after_fetch(const cimi::Reply& reply) {
+  switch (reply.kind) {
+    case ReplyKind::Ok:
+      return std::nullopt;
+    case ReplyKind::NotFound:
+      return outcome(RunResult::NoJob, EntryFate::AwaitDocument, reply.message);
+    case ReplyKind::Refused:
+    case ReplyKind::Unavailable:
+    case ReplyKind::Unreachable:
+    case ReplyKind::Conflict:
+    case ReplyKind::PreconditionFailed:
+      return api_away(reply.message);
+    case ReplyKind::Invalid:
+      return outcome(RunResult::NotRun, EntryFate::ReleaseLater, reply.message);
+  }
+  JE_CHECK(false, "a known kind of reply");
+}
+
+std::optional<Outcome> before_start(const job::Job& job, Situation situation) {
+  const auto state = job.state();
+  if (state && job::is_final(*state)) return already_final(std::string(job::text(*state)));
+  const std::string version = std::to_string(job.version());
+  if (job.version() > job::supported_version) {
+    return outcome(RunResult::NotRun, EntryFate::ReleaseLater,
+                   "job v" + version + " is for a newer engine");
+  }
+  if (job.version() < job::supported_version) {
+    return failed("Job v" + version + " is not supported by Job engine v" + JE_VERSION,
+                  std::nullopt);
+  }
+  if (situation.from_queue && job.execution_mode() == job::ExecutionMode::Pull) {
+    return outcome(RunResult::NotOurs, EntryFate::Consume, "the job is left to who pulls it");
+  }
+  const auto action = job.action();
+  if (!action) return failed("The job has no action", std::nullopt);
+  if (const std::string payload = job.payload(); !payload.empty() && !json::accept(payload)) {
+    return failed("The payload of the job is not JSON", std::nullopt);
+  }
+  if (!situation.action_known) {
+    return failed("Not implemented action " + job.id() + ": " + *action, std::nullopt);
+  }
+  return std::nullopt;
+}
+
+StartVerdict after_start_edit(const cimi::Reply& reply) {
+  StartVerdict verdict;
+  switch (reply.kind) {
+    case ReplyKind::Ok:
+      verdict.started = true;
+      return verdict;
+    case ReplyKind::Conflict:
+    case ReplyKind::PreconditionFailed:
+    case ReplyKind::Unavailable:
+    case ReplyKind::Unreachable:
+      verdict.look = true;
+      return verdict;
+    case ReplyKind::NotFound:
+      verdict.outcome = outcome(RunResult::NoJob, EntryFate::Consume, reply.message);
+      return verdict;
+    case ReplyKind::Refused:
+    case ReplyKind::Invalid:
+      verdict.outcome = outcome(RunResult::NotRun, EntryFate::ReleaseLater, reply.message);
+      return verdict;
+  }
+  JE_CHECK(false, "a known kind of reply");
+}
+
+Outcome start_unsettled(const std::string& message) {
+  return api_away("it is not clear whether the job was set RUNNING: " + message);
+}
+
+Outcome after_action(const ActionEnd& end, const job::Job& job) {
+  using Kind = ActionEnd::Kind;
+  switch (end.kind) {
+    case Kind::Returned:
+      return returned(end);
+    case Kind::BrokeOff:
+    case Kind::Crashed:
+    case Kind::TimedOut:
+      return broken(end.message, job);
+    case Kind::LeftRunning:
+      return outcome(RunResult::LeftRunning, EntryFate::Consume, "the action left it running");
+    case Kind::Canceled:
+      return outcome(RunResult::AlreadyFinal, EntryFate::Consume, end.message);
+    case Kind::JobGone:
+      return outcome(RunResult::NoJob, EntryFate::Consume, end.message);
+    case Kind::Drained:
+      return outcome(RunResult::NotRun, EntryFate::Release, "this executor ends");
+    case Kind::LeaseLost:
+      return lease_lost();
+    case Kind::NotStarted:
+      return outcome(RunResult::NotRun, EntryFate::ReleaseLater, end.message);
+  }
+  JE_CHECK(false, "a known end of an action");
+}
+
+RecordVerdict after_record_edit(const cimi::Reply& reply) {
+  switch (reply.kind) {
+    case ReplyKind::Ok:
+      return RecordVerdict::Recorded;
+    case ReplyKind::Conflict:
+    case ReplyKind::PreconditionFailed:
+      return RecordVerdict::Look;
+    case ReplyKind::NotFound:
+      return RecordVerdict::Gone;
+    case ReplyKind::Invalid:
+      return RecordVerdict::Unwritable;
+    case ReplyKind::Refused:
+    case ReplyKind::Unavailable:
+    case ReplyKind::Unreachable:
+      return RecordVerdict::Repeat;
+  }
+  JE_CHECK(false, "a known kind of reply");
+}
+
+json plain_edit(const json& refused, const std::string& complaint) {
+  json edit;
+  for (const char* kept : {"state", "return-code", "execution-mode"}) {
+    if (refused.contains(kept)) edit[kept] = refused[kept];
+  }
+  edit["status-message"] = "The outcome could not be recorded in full: " + complaint;
+  return edit;
+}
+
+Outcome already_final(const std::string& state) {
+  return outcome(RunResult::AlreadyFinal, EntryFate::Consume, "the job is " + state + " already");
+}
+
+Outcome not_recorded(const std::string& message) {
+  return api_away("the outcome could not be recorded: " + message);
+}
+
+Outcome lease_lost() {
+  return outcome(RunResult::NotRun, EntryFate::Release, "the entry is not ours any more");
+}
+
+}  // namespace jobengine::executor

@@ -1,0 +1,278 @@
+#include "executor/running_action.hpp"
+
+#include <jobengine/plugin_abi.h>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "common/runtime/failure.hpp"
+#include "common/telemetry/log.hpp"
+
+namespace jobengine::executor {
+
+namespace {
+
+using runtime::Clock;
+
+std::string seconds_text(runtime::Duration time) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  if (ms % 1000 == 0) return std::to_string(ms / 1000) + " s";
+  return std::to_string(ms) + " ms";
+}
+
+std::string with_output(std::string message, const std::string& output) {
+  if (!output.empty()) message += "\nIts last output:\n" + output;
+  return message;
+}
+
+ApiAnswerMessage answer_to(std::uint64_t request, const cimi::Reply& reply) {
+  ApiAnswerMessage answer;
+  answer.request = request;
+  answer.status = reply.status;
+  using Handler = nlohmann::json::error_handler_t;
+  answer.body = reply.document.is_null() ? reply.message
+                                         : reply.document.dump(-1, ' ', false, Handler::replace);
+  return answer;
+}
+
+// Nothing wrong: empty.
+std::string complaint_about(const ApiRequestMessage& request) {
+  constexpr std::array methods = {"GET", "PUT", "POST", "DELETE", "PATCH"};
+  if (std::find(methods.begin(), methods.end(), request.method) == methods.end()) {
+    return "the method must be GET, PUT, POST, DELETE or PATCH, not \"" + request.method + "\"";
+  }
+  auto printable = [](const std::string& text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](unsigned char c) { return c >= 0x20 && c != 0x7f; });
+  };
+  const bool path_ok = !request.path.empty() && request.path.front() != '/' &&
+                       printable(request.path) && request.path.find(' ') == std::string::npos;
+  if (!path_ok) return "the path must be one below /api/, like \"job/1234\", percent-encoded";
+  for (const auto& [name, value] : request.headers) {
+    if (!printable(name) || !printable(value)) return "the header " + name + " is not printable";
+  }
+  if (!printable(request.as_identity)) return "the identity is not printable";
+  return {};
+}
+
+// Outlives the run when the API takes longer than the action lives.
+awaitable<void> relay(cimi::Client& client, ApiRequestMessage asked,
+                      std::weak_ptr<HostProcess> host) {
+  const std::uint64_t number = asked.request;
+  cimi::Request request;
+  request.method = std::move(asked.method);
+  request.path = std::move(asked.path);
+  request.body = std::move(asked.body);
+  request.content_type = std::move(asked.content_type);
+  request.headers = std::move(asked.headers);
+  if (!asked.as_identity.empty()) request.as = std::move(asked.as_identity);
+  const cimi::Reply reply = co_await client.request(std::move(request));
+  if (const auto alive = host.lock()) alive->answer(answer_to(number, reply));
+}
+
+}  // namespace
+
+RunningAction::RunningAction(const Surroundings& surroundings, const Hold& hold, std::string job_id,
+                             JobReport& report, StopOrder& order, std::shared_ptr<HostProcess> host)
+    : client_(surroundings.client),
+      background_(surroundings.background),
+      limits_(surroundings.limits),
+      hold_(hold),
+      job_id_(std::move(job_id)),
+      report_(report),
+      order_(order),
+      host_(std::move(host)),
+      tasks_(surroundings.loop.get_executor()) {}
+
+awaitable<ActionEnd> RunningAction::run(RunMessage message) {
+  started_ = Clock::now();
+  lease_sent_ = message.lease;
+  tasks_.spawn(supervise());
+  tasks_.spawn(pass_on_report());
+  HostListener& listener = *this;
+  HostRunEnd end = co_await host_->run(std::move(message), listener);
+  finished_.raise();
+  co_await tasks_.join();
+  co_return judge(std::move(end));
+}
+
+// ---- stopping
+
+awaitable<void> RunningAction::supervise() {
+  while (!finished_.raised()) {
+    look_at_lease();
+    look_at_time();
+    const auto deadline = std::min(stop_harder(), Clock::now() + limits_.renewal);
+    if (order_.why()) {
+      co_await finished_.wait_until(deadline);
+    } else {
+      co_await runtime::Event::wait_either(finished_, order_.given(), deadline);
+    }
+  }
+}
+
+void RunningAction::look_at_lease() {
+  const LeaseStamp lease = hold_.lease();
+  const auto margin = std::chrono::nanoseconds(hold_.margin()).count();
+  const bool ending = lease != 0 && lease - lease_clock_now() <= margin;
+  if (!hold_.holds() || ending) {
+    if (order_.why() != ActionEnd::Kind::LeaseLost) {
+      order_.give(ActionEnd::Kind::LeaseLost, "the lease has run out");
+      // The host ends itself when its lease does; this is for the group it may have left behind.
+      next_step_ = Clock::now();
+    }
+  } else if (lease != lease_sent_) {
+    host_->renew_lease(lease);
+    lease_sent_ = lease;
+  }
+}
+
+void RunningAction::look_at_time() {
+  if (limits_.timeout == runtime::Duration::zero()) return;
+  if (Clock::now() - started_ < limits_.timeout) return;
+  order_.give(ActionEnd::Kind::TimedOut,
+              "The action was stopped after its limit of " + seconds_text(limits_.timeout));
+}
+
+// Asks, then terminates, then kills; returns when to come again.
+runtime::TimePoint RunningAction::stop_harder() {
+  if (!order_.why()) return runtime::TimePoint::max();
+  const auto now = Clock::now();
+  const bool lease_lost = order_.why() == ActionEnd::Kind::LeaseLost;
+  switch (pressure_) {
+    case Pressure::None:
+      host_->ask_to_stop();
+      pressure_ = Pressure::Asked;
+      next_step_ = now + (lease_lost ? hold_.margin() / 2 : limits_.stop_grace);
+      break;
+    case Pressure::Asked:
+      if (now < next_step_) break;
+      host_->signal(SIGTERM);
+      pressure_ = Pressure::Terminated;
+      next_step_ = now + (lease_lost ? hold_.margin() / 2 : limits_.kill_grace);
+      break;
+    case Pressure::Terminated:
+      if (now < next_step_) break;
+      host_->signal(SIGKILL);
+      pressure_ = Pressure::Killed;
+      next_step_ = runtime::TimePoint::max();
+      break;
+    case Pressure::Killed:
+      break;
+  }
+  return next_step_;
+}
+
+ActionEnd RunningAction::judge(HostRunEnd end) const {
+  ActionEnd made;
+  if (order_.why()) {
+    made.kind = *order_.why();
+    made.message = order_.message();
+    if (made.kind == ActionEnd::Kind::TimedOut) {
+      made.message = with_output(std::move(made.message), end.output);
+    }
+    return made;
+  }
+  if (!end.result) {
+    made.kind = ActionEnd::Kind::Crashed;
+    made.message = with_output("The action broke its process: " + end.breakdown, end.output);
+    return made;
+  }
+  made.return_code = end.result->return_code;
+  made.message = std::move(end.result->message);
+  switch (end.result->outcome) {
+    case JE_OUTCOME_RETURN_CODE:
+      made.kind = ActionEnd::Kind::Returned;
+      break;
+    case JE_OUTCOME_FAILED:
+      made.kind = ActionEnd::Kind::BrokeOff;
+      break;
+    case JE_OUTCOME_LEFT_RUNNING:
+      made.kind = ActionEnd::Kind::LeftRunning;
+      break;
+    default:
+      made.kind = ActionEnd::Kind::BrokeOff;
+      made.message = "The action ended with the unknown outcome " +
+                     std::to_string(end.result->outcome) + ": " + made.message;
+  }
+  return made;
+}
+
+// ---- what the action says
+
+// At most one edit in flight, and about one a second, however much the action says.
+awaitable<void> RunningAction::pass_on_report() {
+  while (!finished_.raised()) {
+    co_await runtime::Event::wait_either(report_changed_, finished_, runtime::TimePoint::max());
+    if (finished_.raised()) break;
+    report_changed_.reset();
+    if (report_.empty() || !hold_.holds()) continue;
+    nlohmann::json edit = report_.take();
+    nlohmann::json sent = edit;
+    const cimi::Reply reply = co_await client_.edit(job_id_, std::move(sent));
+    switch (reply.kind) {
+      case cimi::ReplyKind::Ok:
+        break;
+      case cimi::ReplyKind::Conflict:
+        order_.give(ActionEnd::Kind::Canceled, reply.message);
+        break;
+      case cimi::ReplyKind::NotFound:
+        order_.give(ActionEnd::Kind::JobGone, reply.message);
+        break;
+      case cimi::ReplyKind::Unavailable:
+      case cimi::ReplyKind::Unreachable:
+      case cimi::ReplyKind::PreconditionFailed:
+        report_.give_back(edit);
+        report_changed_.raise();
+        break;
+      case cimi::ReplyKind::Refused:
+      case cimi::ReplyKind::Invalid:
+        telemetry::warning("the API does not take what an action reports",
+                           {{"job", job_id_}, {"error", reply.message}});
+        break;
+    }
+    co_await finished_.wait_for(limits_.report_pace);
+  }
+}
+
+void RunningAction::on_progress(int percent) {
+  report_.note_progress(percent);
+  report_changed_.raise();
+}
+
+void RunningAction::on_status(std::string text) {
+  report_.note_status(std::move(text));
+  report_changed_.raise();
+}
+
+void RunningAction::on_affected_resource(std::string href) {
+  report_.note_affected_resource(href);
+  report_changed_.raise();
+}
+
+void RunningAction::on_log(int level, std::string line) {
+  using telemetry::Level;
+  constexpr std::array levels = {Level::Debug, Level::Info, Level::Warning, Level::Error};
+  const auto index = static_cast<std::size_t>(std::clamp(level, 0, 3));
+  telemetry::log(levels.at(index), line, {{"job", job_id_}, {"from", "action"}});
+}
+
+void RunningAction::refuse_request(std::uint64_t number, const std::string& why) {
+  ApiAnswerMessage answer;
+  answer.request = number;
+  answer.body = why;
+  host_->answer(std::move(answer));
+}
+
+void RunningAction::on_api_request(ApiRequestMessage request) {
+  if (const std::string complaint = complaint_about(request); !complaint.empty()) {
+    refuse_request(request.request, complaint);
+  } else if (!hold_.holds()) {
+    refuse_request(request.request, "not sent: the lease of the job has run out");
+  } else {
+    background_.spawn(relay(client_, std::move(request), host_));
+  }
+}
+
+}  // namespace jobengine::executor

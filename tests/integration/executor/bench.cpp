@@ -1,0 +1,68 @@
+#include "bench.hpp"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "executor/hosts/host_environment.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+namespace jobengine::tests {
+
+using namespace executor;
+using std::chrono::milliseconds;
+
+HostCommand host_command() {
+  HostCommand command;
+  command.program = program_path("job-action-host");
+  command.environment = host_environment(environ, {});
+  return command;
+}
+
+std::string good_plugins() {
+  return build_directory() + "/tests/plugins/good";
+}
+
+std::string bad_plugins() {
+  return build_directory() + "/tests/plugins/bad";
+}
+
+Bench::Bench(asio::io_context& event_loop)
+    : loop(event_loop),
+      hosts(event_loop, host_command(), HostPoolLimits()),
+      cancellations(api, milliseconds(20)),
+      background(event_loop.get_executor()) {
+  limits.action.stop_grace = milliseconds(300);
+  limits.action.kill_grace = milliseconds(100);
+  limits.action.report_pace = milliseconds(20);
+  limits.action.renewal = milliseconds(20);
+  limits.start_wait = std::chrono::seconds(10);
+}
+
+awaitable<void> Bench::prepare() {
+  std::vector<ActionDirectory> directories;
+  directories.push_back({good_plugins(), true});
+  HostCommand command = host_command();
+  catalog = co_await scan_actions(loop, std::move(command), std::move(directories));
+  background.spawn(cancellations.run(closing_));
+}
+
+awaitable<Outcome> Bench::run(std::string job_id, std::int32_t attempt) {
+  const RunServices services{loop, api, catalog, hosts, cancellations, background, limits};
+  RunRequest request;
+  request.job_id = std::move(job_id);
+  request.attempt = attempt;
+  JobRun run(services, hold, std::move(request));
+  current = &run;
+  Outcome outcome = co_await run.run();
+  current = nullptr;
+  co_return outcome;
+}
+
+awaitable<void> Bench::close() {
+  closing_.raise();
+  co_await background.join();
+  co_await hosts.close();
+}
+
+}  // namespace jobengine::tests

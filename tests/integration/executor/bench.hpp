@@ -1,0 +1,50 @@
+// What a JobRun needs around it, with a resource API in memory, real action hosts, and a lease the
+// test can take away.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "executor/job_run.hpp"
+#include "memory_api.hpp"
+
+namespace jobengine::tests {
+
+class MemoryHold final : public executor::Hold {
+ public:
+  bool holds() const override { return held; }
+  executor::LeaseStamp lease() const override { return lease_end; }
+  runtime::Duration margin() const override { return std::chrono::milliseconds(200); }
+  bool held = true;
+  executor::LeaseStamp lease_end = 0;  // none
+};
+
+// How to start action hosts in the build tree.
+executor::HostCommand host_command();
+std::string good_plugins();
+std::string bad_plugins();
+
+class Bench {
+ public:
+  explicit Bench(asio::io_context& loop);
+  // Reads the good plugins; to be awaited first.
+  awaitable<void> prepare();
+  awaitable<executor::Outcome> run(std::string job_id, std::int32_t attempt = 1);
+  // To be awaited last.
+  awaitable<void> close();
+
+  asio::io_context& loop;
+  MemoryApi api;
+  MemoryHold hold;
+  executor::Catalog catalog;
+  executor::HostPool hosts;
+  executor::CancellationWatch cancellations;
+  runtime::TaskGroup background;
+  executor::RunLimits limits;
+  executor::JobRun* current = nullptr;  // during run()
+
+ private:
+  runtime::Event closing_;
+};
+
+}  // namespace jobengine::tests

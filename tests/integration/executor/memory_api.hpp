@@ -1,0 +1,46 @@
+// A resource API of a few jobs in memory, that can be made to fail at will.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "common/cimi/client.hpp"
+
+namespace jobengine::tests {
+
+class MemoryApi final : public cimi::Client {
+ public:
+  // Adds a QUEUED job of version 2, in push mode, changed by `changes`; returns its id.
+  std::string add_job(const std::string& action, const char* changes = "{}");
+  nlohmann::json& job(const std::string& id) { return jobs_.at(id); }
+  void remove_job(const std::string& id) { jobs_.erase(id); }
+
+  // Every edit that was applied, in order.
+  std::vector<nlohmann::json> edits;
+
+  // Asked before each request; an answer of another kind than Ok is given instead. Unreachable
+  // with `applied` set: the edit is made and its answer lost.
+  struct Trouble {
+    cimi::ReplyKind kind = cimi::ReplyKind::Ok;
+    bool applied = false;
+  };
+  std::function<Trouble(const cimi::Request&)> trouble;
+  // Called after each edit.
+  std::function<void(const std::string& id)> after_edit;
+
+  awaitable<cimi::Reply> request(cimi::Request request) override;
+
+ private:
+  cimi::Reply answer(const cimi::Request& request);
+  cimi::Reply edit(const std::string& id, const cimi::Request& request);
+  cimi::Reply search(const cimi::Request& request) const;
+
+  std::map<std::string, nlohmann::json> jobs_;
+  std::map<std::string, int> versions_;
+};
+
+}  // namespace jobengine::tests
