@@ -76,7 +76,7 @@ void print_json(const SystemDirectory& directory, System& system) {
   std::printf("%s\n", facts.dump().c_str());
 }
 
-void print_table(const SystemDirectory& directory, System& system) {
+void print_table(const SystemDirectory& directory, System& system, bool stays) {
   const std::string folder = directory.path().string();
   std::printf("The job engine runs in %s%s\n\n", folder.c_str(),
               directory.temporary() ? " (removed at the end)" : "");
@@ -92,6 +92,7 @@ void print_table(const SystemDirectory& directory, System& system) {
     table.add({process.name, std::to_string(process.pid), metrics, process.log});
   }
   std::fputs(table.text().c_str(), stdout);
+  if (!stays) return;
   std::printf(
       "\nTry it in another terminal:\n\n"
       "  . %s/env\n"
@@ -149,7 +150,7 @@ awaitable<int> live(asio::io_context& loop, const DevCommand& command, const Con
   if (context.output == Output::Json) {
     print_json(directory, system);
   } else {
-    print_table(directory, system);
+    print_table(directory, system, !command.once);
   }
   std::fflush(stdout);
   co_return co_await use(loop, command, directory, system, stop);
