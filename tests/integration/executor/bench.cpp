@@ -1,4 +1,4 @@
-#include "bench.hpp"
+#include "tests/integration/executor/bench.hpp"
 
 #include <unistd.h>
 

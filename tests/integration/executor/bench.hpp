@@ -6,7 +6,7 @@
 #include <string>
 
 #include "executor/job_run.hpp"
-#include "memory_api.hpp"
+#include "tests/integration/executor/memory_api.hpp"
 
 namespace jobengine::tests {
 

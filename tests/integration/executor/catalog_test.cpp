@@ -1,8 +1,8 @@
 #include <catch2/catch.hpp>
 
-#include "bench.hpp"
 #include "common/configuration/options.hpp"
 #include "executor/plugins/catalog.hpp"
+#include "tests/integration/executor/bench.hpp"
 #include "tests/support/loop_test.hpp"
 #include "tests/support/temporary_directory.hpp"
 

@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <string>
 
-#include "bench.hpp"
+#include "tests/integration/executor/bench.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 using namespace jobengine::tests;

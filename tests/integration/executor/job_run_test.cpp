@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "bench.hpp"
+#include "tests/integration/executor/bench.hpp"
 #include "tests/support/loop_test.hpp"
 
 using namespace jobengine;

@@ -1,4 +1,4 @@
-#include "memory_api.hpp"
+#include "tests/integration/executor/memory_api.hpp"
 
 #include <utility>
 

@@ -78,6 +78,22 @@ std::int32_t tell_attempt(void*, const je_host* host, je_job* job) {
   return 0;
 }
 
+// Sleeps for as many milliseconds as its payload says, whatever is asked of it.
+std::int32_t nap(void*, const je_host* host, je_job* job) {
+  host->set_status(job, text("napping"));
+  const auto ms = std::strtoul(copied(host->job_payload(job)).c_str(), nullptr, 10);
+  ::usleep(static_cast<useconds_t>(ms * 1000));
+  return 0;
+}
+
+// The first attempt never ends of itself; every later one tells what it knows.
+std::int32_t succeed_later(void* state, const je_host* host, je_job* job) {
+  if (host->job_attempt(job) > 1) return tell_attempt(state, host, job);
+  host->set_status(job, text("first attempt"));
+  host->wait_for_stop(job, -1);
+  return 1;
+}
+
 std::int32_t tell_process(void*, const je_host* host, je_job* job) {
   host->set_status(job, text(std::to_string(::getpid()).c_str()));
   return 0;
@@ -137,6 +153,8 @@ constexpr std::array entries = {
     Entry{R"({"name": "test_break_off"})", break_off},
     Entry{R"({"name": "test_leave_running"})", leave_running},
     Entry{R"({"name": "test_tell_attempt"})", tell_attempt},
+    Entry{R"({"name": "test_nap"})", nap},
+    Entry{R"({"name": "test_succeed_later"})", succeed_later},
     Entry{R"({"name": "test_tell_process"})", tell_process},
     Entry{R"({"name": "test_tell_environment"})", tell_environment},
     Entry{R"({"name": "test_talk"})", talk},
