@@ -9,15 +9,6 @@ namespace jobengine::distributor {
 
 namespace {
 
-Suspicion seen_again(const Suspicion* before, Instant now) {
-  if (before == nullptr) return Suspicion{now, 1};
-  return Suspicion{before->since, before->passes + 1};
-}
-
-bool convicted(const Suspicion& suspicion, const RepairLimits& limits, Instant now) {
-  return suspicion.passes >= 2 && now - suspicion.since >= limits.settle;
-}
-
 // For each job with several entries: the one that stays. A taken one if there is one, as somebody
 // is at work on it; else the one that is served first.
 std::map<std::string, queue::EntryName> rightful_entries(const std::vector<QueueEntry>& entries) {
@@ -62,12 +53,12 @@ void plan_removals(const std::vector<QueueEntry>& entries, const Suspicions& bef
       continue;
     }
     const bool same = known != before.dead.end() && known->second.trouble == *trouble;
-    const Suspicion suspicion = seen_again(same ? &known->second.suspicion : nullptr, now);
-    const bool patient = needs_grace(*trouble) && now - suspicion.since < limits.grace;
-    if (convicted(suspicion, limits, now) && !patient) {
+    const Instant since = same ? known->second.since : now;
+    const bool patient = needs_grace(*trouble) && now - since < limits.grace;
+    if (now - since >= limits.settle && !patient) {
       plan.removals.push_back(Removal{entry.name, *trouble});
     }
-    plan.suspicions.dead[entry.name] = Suspicions::Entry{*trouble, suspicion};
+    plan.suspicions.dead[entry.name] = Suspicions::Entry{*trouble, since};
   }
 }
 
@@ -87,12 +78,11 @@ void plan_pushes(const std::vector<QueueEntry>& entries, const std::vector<Waiti
   for (const WaitingJob& job : jobs) {
     if (job.monitored || present.contains(job.id)) continue;
     const auto known = before.missing.find(job.id);
-    const Suspicion suspicion =
-        seen_again(known == before.missing.end() ? nullptr : &known->second, now);
-    plan.suspicions.missing[job.id] = suspicion;
+    const Instant since = known == before.missing.end() ? now : known->second;
+    plan.suspicions.missing[job.id] = since;
     // The API's clock may differ from ours: having watched for the grace period is as good.
-    const bool late = now - job.updated >= limits.grace || now - suspicion.since >= limits.grace;
-    if (!late || !convicted(suspicion, limits, now)) continue;
+    const bool late = now - job.updated >= limits.grace || now - since >= limits.grace;
+    if (!late || now - since < limits.settle) continue;
     const std::size_t room = job.priority < least ? 2 * limits.capacity : limits.capacity;
     if (depth >= room) {
       ++plan.waiting_for_room;

@@ -1,8 +1,8 @@
 // What the queue keeper does about the differences between store and queue. Pure.
 //
 // Store and queue are never read at one instant, and searches may lag behind: nothing is believed
-// that was seen only once. A difference becomes a suspicion, and leads to a repair when it was seen
-// in two passes, some time apart, and after the grace period.
+// that was seen only once. A difference becomes a suspicion, and leads to a repair when it is seen
+// in another pass, some time later, and after the grace period.
 #pragma once
 
 #include <chrono>
@@ -44,18 +44,13 @@ struct QueueEntry {
 enum class EntryTrouble { JobFinal, JobGone, Garbage, Duplicate };
 std::string text(EntryTrouble trouble);  // "job-final", …
 
-struct Suspicion {
-  Instant since;
-  int passes = 0;
-};
-
 // What one pass hands to the next. Empty at first.
 struct Suspicions {
   struct Entry {
     EntryTrouble trouble = EntryTrouble::Garbage;
-    Suspicion suspicion;
+    Instant since;
   };
-  std::map<std::string, Suspicion> missing;  // job id
+  std::map<std::string, Instant> missing;  // job id: since when
   std::map<queue::EntryName, Entry> dead;
 };
 

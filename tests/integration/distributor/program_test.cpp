@@ -1,4 +1,5 @@
 // job-distributor as a process, with real ZooKeeper and real job-api.
+#include <boost/asio/ip/tcp.hpp>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <set>
@@ -7,6 +8,7 @@
 #include "common/job/job.hpp"
 #include "common/queue/locking_queue.hpp"
 #include "common/zookeeper/lasting_session.hpp"
+#include "ctl/development/free_port.hpp"
 #include "distributor/schedule/instant.hpp"
 #include "tests/integration/distributor/distributor_process.hpp"
 #include "tests/servers/zookeeper_server.hpp"
@@ -64,6 +66,13 @@ awaitable<std::optional<queue::EntryName>> wait_for_entry(queue::LockingQueue& q
     co_await never.wait_for(50ms);
   }
   co_return std::nullopt;
+}
+
+// The whole answer to a GET.
+std::string page(std::uint16_t port, const std::string& path) {
+  asio::ip::tcp::iostream stream("127.0.0.1", std::to_string(port));
+  stream << "GET " << path << " HTTP/1.0\r\n\r\n" << std::flush;
+  return std::string(std::istreambuf_iterator<char>(stream), {});
 }
 
 constexpr const char* beat = "  beat: {every: 1s, overlap: allow}\n";
@@ -128,6 +137,28 @@ TEST_CASE("job-distributor: SIGTERM ends it at once with 0, and a restart repeat
         CHECK(jobs.size() == 1);
       },
       180s);
+}
+
+TEST_CASE("job-distributor: ready once ZooKeeper answers, and its metrics tell what it leads",
+          "[distributor][program]") {
+  Servers servers;
+  run_on_loop(
+      [&servers](asio::io_context& loop) -> awaitable<void> {
+        auto client = administrator(loop, servers.api.url());
+        const std::uint16_t port = development::free_port();
+        auto arguments = servers.distributor("d", beat);
+        arguments.insert(arguments.end(), {"--telemetry-port", std::to_string(port)});
+        DistributorProcess distributor(loop, std::move(arguments));
+        const auto beats = co_await wait_for_jobs(*client, "beat", 2);
+        REQUIRE(beats.size() >= 2);
+        CHECK(page(port, "/readyz").find("200 OK") != std::string::npos);
+        const std::string metrics = page(port, "/metrics");
+        CHECK(metrics.find("jobengine_distribution_leader{distribution=\"beat\"} 1\n") !=
+              std::string::npos);
+        CHECK(metrics.find("jobengine_distribution_jobs_created_total{distribution=\"beat\"}") !=
+              std::string::npos);
+      },
+      120s);
 }
 
 TEST_CASE("job-distributor: SIGTERM ends it also while nobody answers", "[distributor][program]") {
