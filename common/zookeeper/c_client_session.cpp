@@ -4,74 +4,18 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <thread>
 #include <utility>
 
 #include "common/runtime/event.hpp"
 #include "common/runtime/failure.hpp"
+#include "common/zookeeper/c_client_errors.hpp"
 #include "common/zookeeper/c_client_log.hpp"
 
 namespace jobengine::zookeeper {
 
 namespace {
-
-ZnodeError translate(int code) {
-  switch (static_cast<ZOO_ERRORS>(code)) {
-    case ZOK:
-      return ZnodeError::Ok;
-    case ZNONODE:
-      return ZnodeError::NoNode;
-    case ZNODEEXISTS:
-      return ZnodeError::NodeExists;
-    case ZBADVERSION:
-      return ZnodeError::BadVersion;
-    case ZNOTEMPTY:
-      return ZnodeError::NotEmpty;
-    case ZNOCHILDRENFOREPHEMERALS:
-      return ZnodeError::NoChildrenForEphemerals;
-    case ZNOAUTH:
-    case ZINVALIDACL:
-    case ZAUTHFAILED:
-    case ZNOTREADONLY:
-    case ZSESSIONCLOSEDREQUIRESASLAUTH:
-      return ZnodeError::NotAllowed;
-    case ZBADARGUMENTS:
-    case ZMARSHALLINGERROR:
-      return ZnodeError::BadArguments;
-    case ZRUNTIMEINCONSISTENCY:
-      return ZnodeError::RolledBack;
-    // Throttled and moved requests were not applied; to look first is right for them as well.
-    case ZCONNECTIONLOSS:
-    case ZOPERATIONTIMEOUT:
-    case ZSESSIONMOVED:
-    case ZTHROTTLEDOP:
-      return ZnodeError::ConnectionLoss;
-    // Invalid state: the handle has seen its session expire.
-    case ZSESSIONEXPIRED:
-    case ZINVALIDSTATE:
-    case ZCLOSING:
-      return ZnodeError::SessionLost;
-    case ZSYSTEMERROR:
-    case ZDATAINCONSISTENCY:
-    case ZUNIMPLEMENTED:
-    case ZNEWCONFIGNOQUORUM:
-    case ZRECONFIGINPROGRESS:
-    case ZSSLCONNECTIONERROR:
-    case ZAPIERROR:
-    case ZINVALIDCALLBACK:
-    case ZNOTHING:
-    case ZEPHEMERALONLOCALSESSION:
-    case ZNOWATCHER:
-    case ZRECONFIGDISABLED:
-      return ZnodeError::Other;
-  }
-  return ZnodeError::Other;
-}
-
-bool made_by_server(int code) {
-  return code == ZOK || code == ZNONODE || code == ZNODEEXISTS || code == ZBADVERSION ||
-         code == ZNOTEMPTY || code == ZNOCHILDRENFOREPHEMERALS || code == ZNOAUTH;
-}
 
 Stat translate(const ::Stat& stat) {
   Stat ours;
@@ -104,10 +48,23 @@ int size_of(const std::string& data) {
   return static_cast<int>(data.size());  // well_formed() limits it
 }
 
-// What the library refers to while a request is out. Owned by the library from the moment zoo_a…
-// returned ZOK until the completion, which it calls exactly once.
-struct InFlight {
+struct InFlight;
+
+// What the library was given, on the loop. Kept by us, because it may forget a request without
+// calling its completion (seen: close() while the server hangs).
+struct InFlightTable : std::enable_shared_from_this<InFlightTable> {
+  explicit InFlightTable(asio::io_context& owner) : loop(owner) {}
+  void answer(std::uint64_t number, Reply reply);
+
   asio::io_context& loop;
+  std::uint64_t last_number = 0;
+  std::map<std::uint64_t, std::unique_ptr<InFlight>> sent;
+};
+
+// What the library refers to while a request is out.
+struct InFlight {
+  InFlightTable& table;
+  std::uint64_t number;
   std::shared_ptr<const Request> request;
   std::function<void(Reply)> answered;
   // Of a multi; the library writes into them.
@@ -118,17 +75,25 @@ struct InFlight {
 
   static InFlight& of(const void* data) { return *static_cast<InFlight*>(const_cast<void*>(data)); }
 
-  // [ZooKeeper's thread, or the loop when the library refused the request]
+  // [ZooKeeper's thread, or the loop when the library refused the request] Called once at most,
+  // with the table alive; what `data` points to may be gone when it returns.
   static void complete(const void* data, Reply reply) {
-    std::unique_ptr<InFlight> self(&of(data));
-    asio::post(self->loop, [answered = std::move(self->answered),
-                            reply = std::move(reply)]() mutable { answered(std::move(reply)); });
+    const InFlight& self = of(data);
+    auto table = self.table.shared_from_this();
+    asio::post(self.table.loop, [table, number = self.number, reply = std::move(reply)]() mutable {
+      table->answer(number, std::move(reply));
+    });
   }
 };
 
+void InFlightTable::answer(std::uint64_t number, Reply reply) {
+  auto request = sent.extract(number);
+  if (request) request.mapped()->answered(std::move(reply));
+}
+
 Reply reply_with(int code) {
   Reply reply;
-  reply.error = translate(code);
+  reply.error = error_of(code);
   reply.from_server = made_by_server(code);
   return reply;
 }
@@ -176,7 +141,7 @@ void multi_answered(int code, const void* data) {
     reply.results.resize(sent.results.size());
     for (std::size_t i = 0; i < sent.results.size(); ++i) {
       MultiReply::Result& result = reply.results[i];
-      result.error = translate(sent.results[i].err);
+      result.error = error_of(sent.results[i].err);
       if (code != ZOK) {
         if (result.error == ZnodeError::Ok) result.error = ZnodeError::RolledBack;
         if (result.error != ZnodeError::RolledBack) reply.error = result.error;
@@ -226,10 +191,12 @@ void prepare_multi(InFlight& sent) {
 struct CClientSession::State {
   asio::io_context& loop;
   Notices notices;
+  std::shared_ptr<InFlightTable> in_flight;  // shared with answers on their way to the loop
   zhandle_t* handle = nullptr;
   std::thread closing;
 
-  State(asio::io_context& owner, Notices told) : loop(owner), notices(std::move(told)) {}
+  State(asio::io_context& owner, Notices told)
+      : loop(owner), notices(std::move(told)), in_flight(std::make_shared<InFlightTable>(owner)) {}
 
   // [ZooKeeper's thread]
   static void session_changed(zhandle_t* handle, int type, int state, const char*, void* context) {
@@ -305,14 +272,17 @@ CClientSession::~CClientSession() {
 
 void CClientSession::send(std::shared_ptr<const Request> request,
                           std::function<void(Reply)> answered) {
-  const auto kept = request;  // the answer may be here, and `sent` gone, before start() returns
-  auto sent = std::make_unique<InFlight>(
-      InFlight{state_->loop, std::move(request), std::move(answered), {}, {}, {}, {}});
+  InFlightTable& table = *state_->in_flight;
+  const std::uint64_t number = ++table.last_number;
+  const Request& what = *request;  // lives until the answer, which comes through the loop
+  auto made = std::make_unique<InFlight>(
+      InFlight{table, number, std::move(request), std::move(answered), {}, {}, {}, {}});
+  InFlight* sent = made.get();
+  table.sent.emplace(number, std::move(made));
   const int code =
-      state_->handle == nullptr ? static_cast<int>(ZCLOSING) : state_->start(*kept, sent.get());
-  InFlight* owned = sent.release();
+      state_->handle == nullptr ? static_cast<int>(ZCLOSING) : state_->start(what, sent);
   // Refused: the completion is never called by the library then.
-  if (code != ZOK) InFlight::complete(owned, reply_with(code));
+  if (code != ZOK) InFlight::complete(sent, reply_with(code));
 }
 
 void CClientSession::set_addresses(const std::string& addresses) {
@@ -331,6 +301,10 @@ awaitable<void> CClientSession::close() {
   });
   co_await closed->wait();
   state->closing.join();
+  // Its answers came before; what is left was forgotten.
+  while (!state->in_flight->sent.empty()) {
+    state->in_flight->answer(state->in_flight->sent.begin()->first, reply_with(ZCLOSING));
+  }
 }
 
 }  // namespace jobengine::zookeeper
