@@ -10,7 +10,8 @@ namespace {
 
 using nlohmann::json;
 
-// Another server on the same store may end a session: how long we may not know.
+// How long a session whose user was suspended, or that another server on the same store ended, may
+// go on.
 constexpr auto session_believed = std::chrono::seconds(10);
 constexpr std::size_t most_sessions_remembered = 10000;
 
@@ -62,12 +63,12 @@ Identity Authentication::identify(const http::Request& request) {
   if (!claims) return anonymous();
   const auto session = text_of(*claims, "session");
   const auto user_id = text_of(*claims, "user-id");
-  if (user_id.empty() || !session_exists(session)) return anonymous();
+  if (user_id.empty() || !session_holds(session)) return anonymous();
   return make_identity(user_id, text_of(*claims, "active-claim"),
                        words_of(text_of(*claims, "claims")), session);
 }
 
-bool Authentication::session_exists(const std::string& session) {
+bool Authentication::session_holds(const std::string& session) {
   if (!session.starts_with("session/")) return false;
   const auto now = runtime::Clock::now();
   {
@@ -75,11 +76,20 @@ bool Authentication::session_exists(const std::string& session) {
     const auto known = seen_.find(session);
     if (known != seen_.end() && now < known->second) return true;
   }
-  const bool exists = store_.get(session).has_value();
+  const bool holds = stands_in_store(session);
   const std::lock_guard lock(mutex_);
   if (seen_.size() >= most_sessions_remembered) seen_.clear();
-  if (exists) seen_[session] = now + session_believed;
-  return exists;
+  if (holds) seen_[session] = now + session_believed;
+  return holds;
+}
+
+bool Authentication::stands_in_store(const std::string& session) {
+  const auto stored = store_.get(session);
+  if (!stored) return false;
+  const auto user = text_of(stored->document, "user");
+  if (!user.starts_with("user/")) return true;
+  const auto account = store_.get(user);
+  return account && text_of(account->document, "state") == "ACTIVE";
 }
 
 void Authentication::forget(const std::string& session) {

@@ -38,14 +38,16 @@ class Authentication {
   std::chrono::seconds session_lifetime() const { return session_lifetime_; }
 
  private:
-  bool session_exists(const std::string& session);
+  bool session_holds(const std::string& session);
+  // The session is there, and its user is not suspended.
+  bool stands_in_store(const std::string& session);
 
   store::Store& store_;
   const SessionTokens tokens_;
   const AuthnHeader header_;
   const std::chrono::seconds session_lifetime_;
   std::mutex mutex_;
-  // Sessions seen in the store lately, and until when that is believed. Under the mutex.
+  // Sessions found good lately, and until when that is believed. Under the mutex.
   std::unordered_map<std::string, runtime::TimePoint> seen_;
 };
 

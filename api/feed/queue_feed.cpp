@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <limits>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -23,7 +22,7 @@ constexpr std::int64_t largest_batch = 500;
 constexpr auto depth_believed = std::chrono::seconds(1);
 // A listing of a full queue costs milliseconds; an urgent job waits at most this long for it.
 constexpr auto listing_believed = std::chrono::milliseconds(500);
-// Without anything to do the figures are brought up to date this often.
+// The figures are brought up to date this often; counting a million waiting jobs is not free.
 constexpr auto idle_round = std::chrono::seconds(5);
 constexpr std::size_t readers = 32;
 
@@ -49,6 +48,7 @@ struct QueueFeed::State {
   QueueLook look;
   runtime::TimePoint depth_read;
   runtime::TimePoint listed;
+  runtime::TimePoint counted;
   // Entries may be there that the store does not know of: look before pushing.
   bool must_look = true;
 
@@ -65,6 +65,7 @@ struct QueueFeed::State {
                                     "Stored jobs that have no queue entry yet")),
         pushed(metrics.counter("jobengine_api_entries_pushed_total", "Queue entries made")) {}
 
+  void count_waiting();
   awaitable<void> run();
   awaitable<void> round();
   awaitable<void> read_depth();
@@ -73,12 +74,19 @@ struct QueueFeed::State {
   awaitable<void> push(std::vector<store::AwaitingEntry> due);
 };
 
+void QueueFeed::State::count_waiting() {
+  const auto now = runtime::Clock::now();
+  if (now - counted < idle_round) return;
+  counted = now;
+  waiting_gauge.set(static_cast<double>(store.awaiting_count()));
+}
+
 awaitable<void> QueueFeed::State::run() {
   while (!stopping.raised()) {
     const auto patience = runtime::Clock::now() + idle_round;
     const bool connected = co_await session.connected(patience);
     if (stopping.raised()) break;
-    waiting_gauge.set(static_cast<double>(store.awaiting_count()));
+    count_waiting();
     if (!connected) continue;
     std::string trouble;
     try {
@@ -162,10 +170,11 @@ awaitable<void> QueueFeed::State::adopt_entries() {
   }
   co_await group.join();
   std::vector<store::Store::EntryMade> made;
-  const auto all = std::numeric_limits<std::int64_t>::max();
-  for (const auto& job : store.awaiting_entries(all)) {
-    const auto found = paths.find(job.id);
-    if (found != paths.end()) made.push_back({job.id, found->second});
+  // By the entries, of which there are few, and not by the waiting jobs, of which there may be a
+  // million.
+  for (const auto& [id, path] : paths) {
+    const auto stored = store.get(id);
+    if (stored && stored->awaits_entry) made.push_back({id, path});
   }
   if (made.empty()) co_return;
   telemetry::info("jobs had their queue entries already", {{"jobs", made.size()}});
