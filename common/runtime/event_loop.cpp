@@ -8,6 +8,8 @@ EventLoop::EventLoop() : context_(1) {}
 EventLoop::~EventLoop() = default;
 
 void EventLoop::run(awaitable<void> program) {
+  // The last work that ends outside of a run stops the context for good.
+  context_.restart();
   std::exception_ptr failure;
   auto ended = [this, &failure](std::exception_ptr thrown) {
     failure = std::move(thrown);
@@ -16,7 +18,6 @@ void EventLoop::run(awaitable<void> program) {
   asio::co_spawn(context_, std::move(program), ended);
   auto work = asio::make_work_guard(context_);
   context_.run();
-  context_.restart();
   if (failure) std::rethrow_exception(failure);
 }
 
