@@ -4,6 +4,7 @@
 
 #include "common/cimi/client.hpp"
 #include "common/queue/locking_queue.hpp"
+#include "common/runtime/task_group.hpp"
 #include "common/zookeeper/lasting_session.hpp"
 #include "tests/servers/api_server.hpp"
 #include "tests/servers/zookeeper_server.hpp"
@@ -237,6 +238,46 @@ TEST_CASE("feed: an entry made before a crash is not made again", "[api][zookeep
     co_await bench.session->close();
   };
   run_on_loop(look);
+}
+
+// Posts jobs until `posted` says that there are enough, or the server is gone.
+awaitable<void> post_many(Bench* bench, std::size_t* posted, std::size_t enough) {
+  json job;
+  job["action"] = "dummy_test_action";
+  while (*posted < enough) {
+    const auto reply = co_await bench->client->add("job", job);
+    if (!reply.ok()) co_return;
+    ++*posted;
+  }
+}
+
+TEST_CASE("feed: killed at any moment, each stored job has exactly one entry in the end",
+          "[api][zookeeper]") {
+  const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+  ApiServer server(options_with(hosts));
+  auto body = [&](asio::io_context& loop) -> awaitable<void> {
+    Bench bench(loop, server, hosts);
+    std::size_t posted = 0;
+    for (const std::size_t enough : {37U, 80U, 151U, 260U}) {
+      runtime::TaskGroup clients(loop.get_executor());
+      for (int client = 0; client < 8; ++client) {
+        clients.spawn(post_many(&bench, &posted, enough));
+      }
+      co_await clients.join();
+      server.kill();
+      server.restart();
+    }
+    cimi::Search all;
+    all.last = 0;
+    const auto stored = co_await bench.client->search("job", all);
+    REQUIRE(stored.ok());
+    const auto count = stored.document["count"].get<std::size_t>();
+    CHECK(count >= posted);
+    const auto ids = co_await queued(&bench, count);
+    CHECK(std::set<std::string>(ids.begin(), ids.end()).size() == count);
+    co_await bench.session->close();
+  };
+  run_on_loop(body, seconds(120));
 }
 
 TEST_CASE("feed: a job cancelled while it waits never gets an entry", "[api][zookeeper]") {
