@@ -37,6 +37,13 @@ awaitable<Reply> never_sent() {
 template <class Reply, class Send>
 awaitable<Reply> FaultySession::pass(Call call, Send send) {
   ++counts_[static_cast<std::size_t>(call)];
+  const auto act = std::find_if(acts_.begin(), acts_.end(),
+                                [call](const auto& planned) { return planned.first == call; });
+  if (act != acts_.end()) {
+    const auto now = std::move(act->second);
+    acts_.erase(act);
+    now(real_);
+  }
   const auto fault = std::find_if(faults_.begin(), faults_.end(),
                                   [call](const auto& planned) { return planned.first == call; });
   if (fault == faults_.end()) return send();

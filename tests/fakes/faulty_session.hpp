@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,10 @@ class FaultySession final : public zookeeper::Session {
 
   // The next call of the kind ends with ConnectionLoss; several add up, in order.
   void lose_next(Call call, Lost lost) { faults_.emplace_back(call, lost); }
+  // Right before the next call of the kind is sent, `act` may send something else.
+  void before_next(Call call, std::function<void(zookeeper::Session&)> act) {
+    acts_.emplace_back(call, std::move(act));
+  }
   std::size_t calls(Call call) const { return counts_[static_cast<std::size_t>(call)]; }
 
   awaitable<zookeeper::CreateReply> create(std::string path, std::string data,
@@ -57,6 +62,7 @@ class FaultySession final : public zookeeper::Session {
 
   zookeeper::Session& real_;
   std::vector<std::pair<Call, Lost>> faults_;
+  std::vector<std::pair<Call, std::function<void(zookeeper::Session&)>>> acts_;
   std::vector<std::size_t> counts_ = std::vector<std::size_t>(8);
 };
 
