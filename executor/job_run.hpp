@@ -22,7 +22,7 @@ namespace jobengine::executor {
 struct RunLimits {
   ActionLimits action;
   // How long a missing document is waited for before the slot is left.
-  runtime::Duration document_wait = std::chrono::milliseconds(400);
+  runtime::Duration document_wait = std::chrono::milliseconds(150);
   // How long it is tried to find out whether the job was set RUNNING.
   runtime::Duration start_wait = std::chrono::seconds(20);
 };

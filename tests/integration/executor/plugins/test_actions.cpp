@@ -78,12 +78,11 @@ std::int32_t tell_attempt(void*, const je_host* host, je_job* job) {
   return 0;
 }
 
-// Sleeps for as many milliseconds as its payload says, whatever is asked of it.
+// Takes as many milliseconds as its payload says, unless it is asked to stop.
 std::int32_t nap(void*, const je_host* host, je_job* job) {
   host->set_status(job, text("napping"));
-  const auto ms = std::strtoul(copied(host->job_payload(job)).c_str(), nullptr, 10);
-  ::usleep(static_cast<useconds_t>(ms * 1000));
-  return 0;
+  const long ms = std::strtol(copied(host->job_payload(job)).c_str(), nullptr, 10);
+  return host->wait_for_stop(job, ms);
 }
 
 // The first attempt never ends of itself; every later one tells what it knows.
