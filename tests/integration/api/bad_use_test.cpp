@@ -36,7 +36,7 @@ Ended run_job_api(std::vector<std::string> arguments, const std::string& passwor
     co_await process.exited().wait();
     result.code = process.status().code;
   };
-  run_on_loop(body);
+  run_on_loop(body, std::chrono::seconds(180));
   std::ostringstream text;
   text << std::ifstream(log).rdbuf();
   result.text = text.str();

@@ -60,7 +60,7 @@ json with_priority(int priority) {
 
 // Waits until the queue holds `count` entries and returns the job ids in order of service.
 awaitable<std::vector<std::string>> queued(Bench* bench, std::size_t count) {
-  const auto deadline = runtime::Clock::now() + seconds(30);
+  const auto deadline = runtime::Clock::now() + seconds(90);
   std::vector<queue::ListedEntry> entries;
   runtime::Event never;
   while (runtime::Clock::now() < deadline) {
@@ -79,7 +79,7 @@ awaitable<std::vector<std::string>> queued(Bench* bench, std::size_t count) {
 
 // Waits until job-api has noted the entry of that job, and returns its tags.
 awaitable<json> tags_of(Bench* bench, std::string id) {
-  const auto deadline = runtime::Clock::now() + seconds(30);
+  const auto deadline = runtime::Clock::now() + seconds(90);
   runtime::Event never;
   const json waiting = {"awaits-entry"};
   json tags;
@@ -107,7 +107,7 @@ TEST_CASE("feed: a new job gets its entry, a pulled one does not", "[api][zookee
     CHECK(tags == json({"/job/entries/entry-050-0000000000"}));
     co_await bench.session->close();
   };
-  run_on_loop(body);
+  run_on_loop(body, seconds(180));
 }
 
 TEST_CASE("feed: without a priority a job comes last", "[api][zookeeper]") {
@@ -122,7 +122,7 @@ TEST_CASE("feed: without a priority a job comes last", "[api][zookeeper]") {
     CHECK(ids == std::vector<std::string>{first, last});
     co_await bench.session->close();
   };
-  run_on_loop(body);
+  run_on_loop(body, seconds(180));
 }
 
 TEST_CASE("feed: if ZooKeeper is away the POST still succeeds", "[api][zookeeper]") {
@@ -136,7 +136,7 @@ TEST_CASE("feed: if ZooKeeper is away the POST still succeeds", "[api][zookeeper
     co_await queued(&bench, 1);
     co_await bench.session->close();
   };
-  run_on_loop(before);
+  run_on_loop(before, seconds(180));
   zookeeper.kill();
   auto away = [&](asio::io_context& loop) -> awaitable<void> {
     Bench bench(loop, server, hosts);
@@ -145,7 +145,7 @@ TEST_CASE("feed: if ZooKeeper is away the POST still succeeds", "[api][zookeeper
     }
     co_await bench.session->close();
   };
-  run_on_loop(away);
+  run_on_loop(away, seconds(180));
   zookeeper.restart();
   auto after = [&](asio::io_context& loop) -> awaitable<void> {
     Bench bench(loop, server, hosts);
@@ -153,7 +153,7 @@ TEST_CASE("feed: if ZooKeeper is away the POST still succeeds", "[api][zookeeper
     CHECK(ids == posted);
     co_await bench.session->close();
   };
-  run_on_loop(after);
+  run_on_loop(after, seconds(180));
 }
 
 TEST_CASE("feed: beyond the capacity jobs wait and come in order as the queue drains",
@@ -181,7 +181,7 @@ TEST_CASE("feed: beyond the capacity jobs wait and come in order as the queue dr
     CHECK(served == posted);
     co_await bench.session->close();
   };
-  run_on_loop(body, seconds(120));
+  run_on_loop(body, seconds(180));
 }
 
 TEST_CASE("feed: the capacity never holds back urgency", "[api][zookeeper]") {
@@ -200,7 +200,7 @@ TEST_CASE("feed: the capacity never holds back urgency", "[api][zookeeper]") {
     CHECK(ids == std::vector<std::string>{first, lazy[0], lazy[1]});
     co_await bench.session->close();
   };
-  run_on_loop(body);
+  run_on_loop(body, seconds(180));
 }
 
 TEST_CASE("feed: an entry made before a crash is not made again", "[api][zookeeper]") {
@@ -214,7 +214,7 @@ TEST_CASE("feed: an entry made before a crash is not made again", "[api][zookeep
     crashed = co_await post_job(&bench, json::object());
     co_await bench.session->close();
   };
-  run_on_loop(post);
+  run_on_loop(post, seconds(180));
   // As if it had been killed between its push and noting it.
   server.kill();
   zookeeper.restart();
@@ -226,7 +226,7 @@ TEST_CASE("feed: an entry made before a crash is not made again", "[api][zookeep
     path = reply.path;
     co_await session->close();
   };
-  run_on_loop(push);
+  run_on_loop(push, seconds(180));
   server.restart();
   auto look = [&](asio::io_context& loop) -> awaitable<void> {
     Bench bench(loop, server, hosts);
@@ -237,7 +237,7 @@ TEST_CASE("feed: an entry made before a crash is not made again", "[api][zookeep
     CHECK(ids == std::vector<std::string>{crashed, other});
     co_await bench.session->close();
   };
-  run_on_loop(look);
+  run_on_loop(look, seconds(180));
 }
 
 // Posts jobs until `posted` says that there are enough, or the server is gone.
@@ -277,7 +277,7 @@ TEST_CASE("feed: killed at any moment, each stored job has exactly one entry in 
     CHECK(std::set<std::string>(ids.begin(), ids.end()).size() == count);
     co_await bench.session->close();
   };
-  run_on_loop(body, seconds(120));
+  run_on_loop(body, seconds(180));
 }
 
 TEST_CASE("feed: a job cancelled while it waits never gets an entry", "[api][zookeeper]") {
@@ -302,7 +302,7 @@ TEST_CASE("feed: a job cancelled while it waits never gets an entry", "[api][zoo
     CHECK(served == std::vector<std::string>{first, last});
     co_await bench.session->close();
   };
-  run_on_loop(body);
+  run_on_loop(body, seconds(180));
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ TEST_CASE("job-api: the sequence of the Python REST client", "[api]") {
     INFO(server.log());
     CHECK(script.status().text() == "exited with code 0");
   };
-  run_on_loop(body);
+  run_on_loop(body, std::chrono::seconds(180));
 }
 
 TEST_CASE("job-api: our client logs in, adds, edits, searches and deletes", "[api]") {
@@ -78,7 +78,7 @@ TEST_CASE("job-api: our client logs in, adds, edits, searches and deletes", "[ap
     const auto gone = co_await client->get(added.location);
     CHECK(gone.kind == cimi::ReplyKind::NotFound);
   };
-  run_on_loop(body);
+  run_on_loop(body, std::chrono::seconds(180));
 }
 
 TEST_CASE("job-api: malformed JSON is told in plain text", "[api]") {
@@ -147,7 +147,7 @@ TEST_CASE("job-api: a job survives kill -9, and sessions do too", "[api]") {
     INFO(read.message);
     CHECK(read.ok());
   };
-  run_on_loop(body);
+  run_on_loop(body, std::chrono::seconds(180));
 }
 
 TEST_CASE("job-api: SIGTERM ends it with 0", "[api]") {
