@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 
 namespace {
@@ -85,12 +86,34 @@ std::int32_t nap(void*, const je_host* host, je_job* job) {
   return host->wait_for_stop(job, ms);
 }
 
-// The first attempt never ends of itself; every later one tells what it knows.
-std::int32_t succeed_later(void* state, const je_host* host, je_job* job) {
-  if (host->job_attempt(job) > 1) return tell_attempt(state, host, job);
-  host->set_status(job, text("first attempt"));
-  host->wait_for_stop(job, -1);
-  return 1;
+// Whether a process still executes; a zombie does not.
+bool executes(long process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  std::string line;
+  if (!std::getline(file, line)) return false;
+  const std::size_t state = line.rfind(") ");
+  return state != std::string::npos && line.at(state + 2) != 'Z' && line.at(state + 2) != 'X';
+}
+
+// The first attempt never ends of itself and leaves its process' number in the job; every later
+// one tells what it knows, and whether that process still executes.
+std::int32_t succeed_later(void*, const je_host* host, je_job* job) {
+  const std::string mark = "process/";
+  if (host->job_attempt(job) == 1) {
+    host->add_affected_resource(job, text((mark + std::to_string(::getpid())).c_str()));
+    host->set_status(job, text("first attempt"));
+    host->wait_for_stop(job, -1);
+    for (;;) ::pause();
+  }
+  const std::string document = copied(host->job_document(job));
+  const std::size_t found = document.find(mark);
+  const long process =
+      found == std::string::npos ? 0 : std::strtol(&document[found + mark.size()], nullptr, 10);
+  const std::string status = "attempt " + std::to_string(host->job_attempt(job)) + " resumed " +
+                             std::to_string(host->job_resumed(job)) + ", the first one " +
+                             (process != 0 && !executes(process) ? "is gone" : "is still there");
+  host->set_status(job, text(status.c_str()));
+  return 0;
 }
 
 std::int32_t tell_process(void*, const je_host* host, je_job* job) {
