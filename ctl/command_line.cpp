@@ -257,7 +257,8 @@ std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
     if (argument.starts_with('-')) continue;
     std::string known;
     for (const CLI::App* command : app.get_subcommands({})) {
-      known += (known.empty() ? "" : ", ") + command->get_name();
+      if (!known.empty()) known += ", ";
+      known += command->get_name();
     }
     return "unknown command '" + argument + "'; the commands are " + known;
   }

@@ -191,9 +191,11 @@ awaitable<void> System::start_member(Plan plan, runtime::Event& stop) {
     const bool telemetry_taken = end.find(":" + std::to_string(port)) != std::string::npos &&
                                  end.find("in use") != std::string::npos;
     if (ended && telemetry_taken && attempt < port_attempts) continue;
-    const std::string what =
-        ended ? member.process.status().text() + " before it was ready" : "is not ready in time";
-    throw Failure(plan.name + " " + what + "; end of its log:\n" + end);
+    std::string what = plan.name;
+    what += ended ? " " + member.process.status().text() + " before it was ready"
+                  : std::string(" is not ready in time");
+    what += "; end of its log:\n" + end;
+    throw Failure(what);
   }
 }
 

@@ -103,7 +103,7 @@ void SystemDirectory::write(const std::string& name, const std::string& content)
 }
 
 std::string end_of_log(const fs::path& log) {
-  const std::string text = read_text(log);
+  std::string text = read_text(log);
   constexpr std::size_t shown = 2000;
   if (text.empty()) return "(the log is empty)\n";
   if (text.size() <= shown) return text;
