@@ -40,6 +40,7 @@ int run(const ctl::CommandLine& line) {
   std::vector<std::string> arguments = line.shared_arguments;
   arguments.insert(arguments.begin(), "jobctl");
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   const int argc = static_cast<int>(argv.size());
   argv.push_back(nullptr);
