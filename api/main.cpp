@@ -170,12 +170,15 @@ std::unique_ptr<cimi::Service> make_service(const ServiceParts& parts,
   return service;
 }
 
-// What others wait for: on stdout, one line, once requests are answered.
-void announce(const std::string& address, std::uint16_t port) {
-  const bool v6 = address.find(':') != std::string::npos;
-  const std::string host = v6 ? "[" + address + "]" : address;
-  std::printf("job-api listens on http://%s:%u\n", host.c_str(), static_cast<unsigned>(port));
-  std::fflush(stdout);
+// What others wait for: on stdout, one line, once requests are answered. Not beside logs asked for in
+// JSON: those are often read from both streams together, and say the same.
+void announce(const Settings& settings, const std::string& address, std::uint16_t port) {
+  if (settings.text("log-format") != "json") {
+    const bool v6 = address.find(':') != std::string::npos;
+    const std::string host = v6 ? "[" + address + "]" : address;
+    std::printf("job-api listens on http://%s:%u\n", host.c_str(), static_cast<unsigned>(port));
+    std::fflush(stdout);
+  }
   telemetry::info("listening", {{"address", address}, {"port", port}});
 }
 
@@ -223,7 +226,7 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
       const auto status = program::start_status_server(*loop, settings, metrics, ready);
       feed.start();
       tasks.spawn(sweep_sessions(store.get(), &stop.requested()));
-      announce(listener_options(settings).address, listener.port());
+      announce(settings, listener_options(settings).address, listener.port());
       co_await stop.requested().wait();
       telemetry::info("stopping");
       listening = false;

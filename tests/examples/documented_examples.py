@@ -4,14 +4,14 @@
 usage: documented_examples.py ROOT
 
 A block of code after a line `<!-- the file PATH -->` must be the whole content of ROOT/PATH, and docs/writing_actions.md
-must have such blocks at all.
+and README.md must have such blocks at all.
 """
 import os
 import re
 import sys
 
 BLOCK = re.compile(r'^<!-- the file (\S+) -->\n```\w*\n(.*?)^```$', re.M | re.S)
-MUST_HAVE = {'docs/writing_actions.md': 2}
+MUST_HAVE = {'docs/writing_actions.md': 2, 'README.md': 1}
 
 
 def documents(root):
