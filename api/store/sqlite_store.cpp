@@ -98,7 +98,7 @@ class SqliteStore : public Store {
     auto caller = std::make_shared<WaitingCaller>(executor);
     Write queued;
     queued.apply = std::move(apply);
-    queued.complete = [executor, caller](std::exception_ptr failure) mutable {
+    queued.complete = [executor, caller](const std::exception_ptr& failure) mutable {
       asio::post(executor, [caller = std::move(caller), failure] {
         caller->done = true;
         caller->failure = failure;
