@@ -14,7 +14,8 @@ std::optional<std::string> Scanner::quoted() {
         return std::string(text_.substr(start + 1, i - start - 1));
       }
       if (text_[i] != '\\') continue;
-      if (++i < text_.size() && (text_[i] == '\n' || text_[i] == '\r')) break;
+      ++i;  // a backslash keeps what follows it, but for the end of the line
+      if (i < text_.size() && (text_[i] == '\n' || text_[i] == '\r')) break;
     }
   }
   expected("a string in closed double quotes");
