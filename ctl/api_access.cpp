@@ -22,6 +22,10 @@ cimi::Reply expect_ok(cimi::Reply reply) {
         "\nIs job-api running there? --api-url or JOB_API_URL says where it is, and `jobctl dev` "
         "starts one.";
   }
+  if (reply.status == 403 && reply.message.find("credentials required") != std::string::npos) {
+    reply.message +=
+        "\nWho are you? --api-user with --api-pass-file, or --api-key with --api-secret-file.";
+  }
   if (!reply.ok()) throw runtime::Failure(reply.message);
   return reply;
 }

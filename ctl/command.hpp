@@ -32,7 +32,7 @@ struct ListCommand {
   std::string action;
   std::string filter;  // CIMI, joined with the others by "and"
   int first = 1;
-  int last = 20;
+  int last = 20;  // 0: none, only their number
 };
 
 struct ShowCommand {

@@ -143,7 +143,8 @@ void declare_job_commands(CLI::App& app, Parsed& to) {
   list->add_option("--first", to.list.first, "From the n-th job on (default 1)")
       ->check(CLI::Range(1, 10000))
       ->type_name("N");
-  list->add_option("--last", to.list.last, "To the n-th job (default 20)")
+  list->add_option("--last", to.list.last,
+                   "To the n-th job (default: 20 jobs); 0: only how many there are")
       ->check(CLI::Range(0, 10000))
       ->type_name("N");
 
@@ -223,7 +224,15 @@ Command chosen(const std::string& name, Parsed& parsed, const CLI::App& subcomma
     if (subcommand.count("--priority") > 0) parsed.submit.priority = parsed.priority;
     return parsed.submit;
   }
-  if (name == "list") return parsed.list;
+  if (name == "list") {
+    constexpr int page = 20;
+    if (subcommand.count("--last") == 0) parsed.list.last = parsed.list.first - 1 + page;
+    if (parsed.list.last != 0 && parsed.list.last < parsed.list.first) {
+      throw UsageError("--last " + std::to_string(parsed.list.last) + " comes before --first " +
+                       std::to_string(parsed.list.first));
+    }
+    return parsed.list;
+  }
   if (name == "show") {
     parsed.show.job = job_id(parsed.show.job);
     return parsed.show;
@@ -251,7 +260,13 @@ Command chosen(const std::string& name, Parsed& parsed, const CLI::App& subcomma
 
 // "unknown command 'lst'" rather than CLI11's list of what was not expected.
 std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
-  if (!app.get_subcommands().empty()) return error.what();
+  if (!app.get_subcommands().empty()) {
+    // What a command does not know falls through to the program.
+    const auto unexpected = app.remaining(true);
+    if (unexpected.empty()) return error.what();
+    const std::string kind = unexpected.front().starts_with('-') ? "option " : "argument ";
+    return app.get_subcommands().front()->get_name() + ": unknown " + kind + unexpected.front();
+  }
   const auto rest = app.remaining();
   for (const std::string& argument : rest) {
     if (argument.starts_with('-')) continue;

@@ -48,6 +48,8 @@ std::string read_payload(const std::string& argument) {
   if (argument == "-") {
     origin = "standard input";
     text = read_all(std::cin);
+  } else if (argument == "@") {
+    throw UsageError("--payload: the name of a file is missing behind @");
   } else if (argument.starts_with('@')) {
     origin = argument.substr(1);
     text = read_file(origin);

@@ -50,6 +50,20 @@ std::string server_configuration(const ZooKeeperOptions& options, std::uint16_t 
   return text.str();
 }
 
+// The server itself says nothing of a port it cannot have.
+void expect_free(asio::io_context& loop, std::uint16_t port) {
+  tcp::acceptor probe(loop);
+  boost::system::error_code error;
+  const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), port);
+  probe.open(endpoint.protocol(), error);
+  if (!error) probe.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) probe.bind(endpoint, error);
+  if (!error) probe.listen(1, error);
+  if (!error) return;
+  throw runtime::Failure("ZooKeeper cannot serve on 127.0.0.1:" + std::to_string(port) + ": " +
+                         error.message());
+}
+
 // "ruok" answered with "imok" means it serves.
 awaitable<bool> serves(std::uint16_t port) {
   auto loop = co_await asio::this_coro::executor;
@@ -107,6 +121,7 @@ awaitable<ZooKeeperProcess> ZooKeeperProcess::start(ZooKeeperOptions options) {
   }
   auto executor = co_await asio::this_coro::executor;
   auto& loop = static_cast<asio::io_context&>(asio::query(executor, asio::execution::context));
+  if (options.port != 0) expect_free(loop, options.port);
   const fs::path directory = fs::absolute(options.directory);
   options.directory = directory.string();
   fs::create_directories(directory / "data");

@@ -91,6 +91,16 @@ TEST_CASE("jobctl dev: a process that cannot start is reported, nothing is left"
   REQUIRE_THAT(ran.err, Contains("job-api exited with code 1") && Contains(port));
 }
 
+TEST_CASE("jobctl dev: a port for ZooKeeper that is in use is named", "[ctl]") {
+  const TemporaryDirectory directory;
+  const std::string hosts = tests::shared_dev().facts().at("zk-hosts");
+  const std::string port = hosts.substr(hosts.rfind(':') + 1);
+  const auto ran =
+      tests::jobctl({"dev", "--directory", directory.path().string(), "--zk-port", port});
+  REQUIRE(ran.code == 1);
+  REQUIRE_THAT(ran.err, Contains("127.0.0.1:" + port + ": Address already in use"));
+}
+
 TEST_CASE("jobctl dev: a directory in use is refused", "[ctl]") {
   const auto ran = tests::jobctl(
       {"dev", "--directory", tests::shared_dev().facts().at("directory").get<std::string>()});

@@ -51,6 +51,12 @@ TEST_CASE("command line: list takes states in any case, separated by commas", "[
   REQUIRE(list.last == 7);
 }
 
+TEST_CASE("command line: list from some job on shows a page of the same length", "[ctl]") {
+  REQUIRE(command<ctl::ListCommand>({"list"}).last == 20);
+  REQUIRE(command<ctl::ListCommand>({"list", "--first", "21"}).last == 40);
+  REQUIRE(command<ctl::ListCommand>({"list", "--last", "0"}).last == 0);
+}
+
 TEST_CASE("command line: shared options may stand before and behind the command", "[ctl]") {
   for (const auto& arguments : std::vector<std::vector<std::string>>{
            {"--api-url", "http://127.0.0.1:9", "-o", "json", "list"},
@@ -81,12 +87,14 @@ TEST_CASE("command line: wrong use is told with what was wrong", "[ctl]") {
       {{}, "no command"},
       {{"lst"}, "unknown command 'lst'"},
       {{"--nonsense"}, "--nonsense"},
-      {{"list", "--nonsense"}, "--nonsense"},
+      {{"list", "--nonsense"}, "list: unknown option --nonsense"},
+      {{"list", "--first", "5", "--last", "2"}, "--last 2 comes before --first 5"},
       {{"submit"}, "ACTION"},
       {{"submit", "x", "--priority", "1000"}, "--priority"},
       {{"submit", "x", "--mode", "sideways"}, "sideways"},
       {{"submit", "x", "--payload", "{"}, "--payload"},
       {{"submit", "x", "--payload", ""}, "--payload"},
+      {{"submit", "x", "--payload", "@"}, "missing behind @"},
       {{"list", "--state", "SLEEPING"}, "SLEEPING"},
       {{"show", "not an id"}, "'not an id'"},
       {{"show", "a", "b"}, "b"},
