@@ -19,6 +19,7 @@
 #include "api/request_metrics.hpp"
 #include "api/store/store.hpp"
 #include "common/program/program.hpp"
+#include "common/program/session_report.hpp"
 #include "common/queue/locking_queue.hpp"
 #include "common/runtime/event_loop.hpp"
 #include "common/runtime/failure.hpp"
@@ -109,7 +110,7 @@ int thread_count(const Settings& settings) {
 http::ListenerOptions listener_options(const Settings& settings) {
   const auto place = configuration::parse_host_and_port(settings.text("listen"), "--listen");
   http::ListenerOptions options;
-  options.address = place.host == "localhost" ? "127.0.0.1" : place.host;
+  options.address = program::ip_address(place.host, "--listen");
   options.port = place.port;
   options.threads = thread_count(settings);
   options.body_limit = static_cast<std::size_t>(settings.integer("body-limit"));
@@ -170,8 +171,8 @@ std::unique_ptr<cimi::Service> make_service(const ServiceParts& parts,
   return service;
 }
 
-// What others wait for: on stdout, one line, once requests are answered. Not beside logs asked for in
-// JSON: those are often read from both streams together, and say the same.
+// What others wait for: on stdout, one line, once requests are answered. Not beside logs asked for
+// in JSON: those are often read from both streams together, and say the same.
 void announce(const Settings& settings, const std::string& address, std::uint16_t port) {
   if (settings.text("log-format") != "json") {
     const bool v6 = address.find(':') != std::string::npos;
@@ -204,6 +205,7 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
   access::Authentication authentication(*store, std::move(key), header, lifetime);
   access::PasswordHasher hasher;
   const auto session = zookeeper::make_session(*loop, std::move(zookeeper_options));
+  const program::SessionReport session_report(*session, metrics);
   std::exception_ptr failure;
   {
     queue::LockingQueue queue(*session);
@@ -245,7 +247,9 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
 }
 
 int run(const Settings& settings) {
-  listener_options(settings);  // complains before anything is opened
+  // These complain before anything is opened.
+  listener_options(settings);
+  program::expect_duration(settings, "session-lifetime", "1s", "3650d");
   auto zookeeper_options = program::session_options(settings);
   runtime::EventLoop loop;
   loop.run(serve(&loop.context(), &settings, std::move(zookeeper_options)));

@@ -1,5 +1,6 @@
 // job-distributor: decides which jobs exist, and keeps the queue in step with the store.
 #include "common/program/program.hpp"
+#include "common/program/session_report.hpp"
 #include "common/queue/locking_queue.hpp"
 #include "common/runtime/backoff.hpp"
 #include "common/runtime/event_loop.hpp"
@@ -74,6 +75,14 @@ distributor::DistributorSettings distributions_of(const Settings& settings) {
   return distributor::read_distributions(settings.document("distributions"), choices);
 }
 
+telemetry::Statsd statsd_of(asio::io_context& loop, const Settings& settings) {
+  try {
+    return telemetry::Statsd(loop, settings.text("statsd"));
+  } catch (const runtime::Failure& failure) {
+    throw configuration::UsageError(failure.what());
+  }
+}
+
 // The API may start later than we do; only a refusal ends the program.
 awaitable<void> log_in_patiently(cimi::Client& client, runtime::Event& stop) {
   runtime::Backoff backoff{runtime::BackoffLimits{}};
@@ -96,9 +105,10 @@ class Program {
   Program(asio::io_context& loop, const Settings& settings)
       : wanted_(distributions_of(settings)),
         stop_(loop),
-        statsd_(loop, settings.text("statsd")),
+        statsd_(statsd_of(loop, settings)),
         client_(cimi::make_http_client(loop, program::client_options(settings))),
         session_(zookeeper::make_session(loop, program::session_options(settings))),
+        session_report_(*session_, metrics_),
         queue_(*session_),
         distributor_(*session_, metrics_, statsd_, program::instance_name(settings)),
         status_(program::start_status_server(loop, settings, metrics_,
@@ -122,6 +132,7 @@ class Program {
     std::exception_ptr failure;
     try {
       co_await log_in_patiently(*client_, stop_.requested());
+      logged_in_ = true;
       co_await distributor_.run(stop_.requested());
     } catch (...) {
       failure = std::current_exception();
@@ -134,16 +145,19 @@ class Program {
 
  private:
   std::string readiness() const {
+    if (!logged_in_) return "not logged in to the API yet";
     const bool connected = session_->state() == zookeeper::SessionState::Connected;
     return connected ? std::string() : std::string("no connection to ZooKeeper");
   }
 
   distributor::DistributorSettings wanted_;
   runtime::StopSignal stop_;
+  bool logged_in_ = false;
   telemetry::Metrics metrics_;
   telemetry::Statsd statsd_;
   std::unique_ptr<cimi::Client> client_;
   std::unique_ptr<zookeeper::Session> session_;
+  program::SessionReport session_report_;
   queue::LockingQueue queue_;
   distributor::Distributor distributor_;
   std::unique_ptr<telemetry::StatusServer> status_;

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "common/program/program.hpp"
+#include "common/program/session_report.hpp"
 #include "common/runtime/backoff.hpp"
 #include "common/runtime/event_loop.hpp"
 #include "common/runtime/failure.hpp"
@@ -61,7 +62,10 @@ class Program {
         options_(executor_options(settings)),
         client_options_(program::client_options(settings)),
         pull_mode_(settings.given("job-id")),
-        stop_(loop_.context()) {}
+        stop_(loop_.context()) {
+    // Complains now and not only after the login.
+    if (!pull_mode_) session_options_ = program::session_options(settings);
+  }
 
   int run() {
     loop_.run(story());
@@ -79,6 +83,7 @@ class Program {
   const Settings& settings_;
   ExecutorOptions options_;
   cimi::ClientOptions client_options_;
+  zookeeper::SessionOptions session_options_;
   bool pull_mode_;
   int exit_code_ = program::exit_ok;
 
@@ -132,8 +137,9 @@ awaitable<void> Program::work() {
 }
 
 awaitable<void> Program::work_from_queue() {
-  zookeeper::SessionOptions session_options = program::session_options(settings_);
+  zookeeper::SessionOptions session_options = session_options_;
   const auto session = zookeeper::make_session(loop_.context(), std::move(session_options));
+  const program::SessionReport session_report(*session, metrics_);
   queue::LockingQueue queue(*session);
   ExecutorMetrics metrics(metrics_, options_.slots);
   executor_.emplace(loop_.context(), *session, queue, *watched_client_, catalog_, metrics,

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/ip/address.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
 
 #include "common/runtime/failure.hpp"
 #include "common/telemetry/log.hpp"
+#include "common/zookeeper/c_client_log.hpp"
 
 namespace jobengine::program {
 
@@ -86,6 +88,8 @@ void start_logging(const configuration::ProgramDeclaration& program, const Setti
   if (declares(program, "debug") && settings.flag("debug")) options.level = telemetry::Level::Debug;
   if (const auto level = level_of_environment()) options.level = *level;
   telemetry::start_logging(options);
+  zookeeper::set_client_log(
+      [](const std::string& line) { telemetry::warning("ZooKeeper client", {{"error", line}}); });
 }
 
 int usage_error(const configuration::ProgramDeclaration& program, const std::string& message) {
@@ -201,15 +205,30 @@ std::string instance_name(const Settings& settings) {
   return std::string(host.data()) + "-" + std::to_string(::getpid());
 }
 
+void expect_duration(const Settings& settings, std::string_view name, std::string_view least,
+                     std::string_view most) {
+  const auto value = settings.duration(name);
+  const bool too_short = value < *configuration::parse_duration(least);
+  if (!too_short && value <= *configuration::parse_duration(most)) return;
+  throw UsageError(std::string(name) + " (" + settings.origin(name) + "): is too " +
+                   (too_short ? "short; expected at least " + std::string(least)
+                              : "long; expected at most " + std::string(most)));
+}
+
+std::string ip_address(const std::string& text, std::string_view option) {
+  if (text == "localhost") return "127.0.0.1";
+  boost::system::error_code failure;
+  asio::ip::make_address(text, failure);
+  if (!failure) return text;
+  throw UsageError(std::string(option) + ": \"" + text +
+                   "\" is no IP address; expected one like 127.0.0.1, 0.0.0.0 or ::1");
+}
+
 zookeeper::SessionOptions session_options(const Settings& settings) {
   try {
     zookeeper::SessionOptions options = zookeeper::parse_hosts(settings.list("zk-hosts"));
     options.timeout = settings.duration("zk-session-timeout");
-    constexpr auto shortest = std::chrono::seconds(1);
-    if (options.timeout < shortest) {
-      throw UsageError("zk-session-timeout (" + settings.origin("zk-session-timeout") +
-                       "): is too short; expected at least 1s");
-    }
+    expect_duration(settings, "zk-session-timeout", "1s", "1h");
     return options;
   } catch (const runtime::Failure& failure) {
     throw UsageError("zk-hosts (" + settings.origin("zk-hosts") + "): " + failure.what());
@@ -227,6 +246,7 @@ cimi::ClientOptions client_options(const Settings& settings) {
   options.authn_header = settings.text("api-authn-header");
   options.cookies_base64 = settings.text("api-cookies");
   options.timeout = settings.duration("api-timeout");
+  expect_duration(settings, "api-timeout", "100ms", "1h");
   try {
     cimi::check(options);
   } catch (const runtime::Failure& failure) {
@@ -241,7 +261,7 @@ std::unique_ptr<telemetry::StatusServer> start_status_server(asio::io_context& l
                                                              telemetry::ReadyCheck ready) {
   if (!settings.given("telemetry-port")) return nullptr;
   telemetry::StatusServerOptions options;
-  options.address = settings.text("telemetry-address");
+  options.address = ip_address(settings.text("telemetry-address"), "--telemetry-address");
   options.port = static_cast<std::uint16_t>(settings.integer("telemetry-port"));
   auto server = std::make_unique<telemetry::StatusServer>(loop, options, metrics, std::move(ready));
   telemetry::info("serving /healthz, /readyz and /metrics",

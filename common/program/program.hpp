@@ -40,11 +40,18 @@ OptionList operator+(OptionList first, OptionList second);
 // --name, or "<host name>-<process id>".
 std::string instance_name(const configuration::Settings& settings);
 
+// Throws UsageError naming the option and where it was given, unless least <= value <= most.
+void expect_duration(const configuration::Settings& settings, std::string_view name,
+                     std::string_view least, std::string_view most);
+// `text`, or what localhost stands for; throws UsageError naming `option` for anything else.
+std::string ip_address(const std::string& text, std::string_view option);
+
 // Throw UsageError for values that do not go together or have the wrong form.
 zookeeper::SessionOptions session_options(const configuration::Settings& settings);
 cimi::ClientOptions client_options(const configuration::Settings& settings);
 
-// Nothing when --telemetry-port is not given. Throws Failure when the port cannot be listened on.
+// Nothing when --telemetry-port is not given. Throws Failure when the port cannot be listened on,
+// UsageError when the address is none.
 std::unique_ptr<telemetry::StatusServer> start_status_server(
     asio::io_context& loop, const configuration::Settings& settings, telemetry::Metrics& metrics,
     telemetry::ReadyCheck ready);

@@ -95,6 +95,11 @@ HostAndPort parse_host(const std::string& text) {
     parsed.host = rest;  // a name, or an IPv6 address without brackets
   }
   if (parsed.host.empty()) bad_host(text, "a host is missing");
+  if (parsed.host.find(':') != std::string::npos) {
+    boost::system::error_code no_address;
+    asio::ip::make_address_v6(parsed.host, no_address);
+    if (no_address) bad_host(text, "this is neither host:port nor an IPv6 address");
+  }
   if (!std::all_of(parsed.host.begin(), parsed.host.end(), host_character)) {
     bad_host(text, "a host has letters, digits, \".\", \"-\" and \"_\"");
   }
@@ -103,8 +108,15 @@ HostAndPort parse_host(const std::string& text) {
 
 std::string parse_chroot(const std::string& text) {
   if (text.empty() || text == "/") return "";
+  const std::string ended = text + "/";
+  const bool relative =
+      ended.find("/./") != std::string::npos || ended.find("/../") != std::string::npos;
+  const bool blank = std::any_of(text.begin(), text.end(), [](unsigned char c) {
+    constexpr unsigned char rubout = 0x7f;
+    return c <= ' ' || c == rubout;
+  });
   if (text.front() != '/' || text.back() == '/' || text.find("//") != std::string::npos ||
-      text.find('\0') != std::string::npos) {
+      relative || blank) {
     throw runtime::Failure("ZooKeeper hosts: the chroot \"" + text +
                            "\" is malformed; expected something like /a or /a/b");
   }

@@ -83,9 +83,9 @@ TEST_CASE("job-api: the first start wants a password for the administrator", "[a
 
 TEST_CASE("job-api: wrong options and values are usage errors", "[api]") {
   const std::vector<std::vector<std::string>> wrong = {
-      {"--no-such-option"},           {"--listen", "8200"},      {"--listen", "127.0.0.1:99999"},
-      {"--zk-hosts", "host:port"},    {"--queue-capacity", "0"}, {"--threads", "many"},
-      {"--session-lifetime", "long"}, {"stray-argument"},
+      {"--no-such-option"},           {"--listen", "8200"},        {"--listen", "127.0.0.1:99999"},
+      {"--zk-hosts", "host:port"},    {"--queue-capacity", "0"},   {"--threads", "many"},
+      {"--session-lifetime", "long"}, {"--session-lifetime", "0"}, {"stray-argument"},
   };
   for (const auto& arguments : wrong) {
     const auto ended = run_job_api(arguments, "secret");
@@ -95,11 +95,11 @@ TEST_CASE("job-api: wrong options and values are usage errors", "[api]") {
   }
 }
 
-TEST_CASE("job-api: an address that is not ours is an error that names it", "[api]") {
+TEST_CASE("job-api: an address to listen on that is none is a usage error that names it", "[api]") {
   const auto ended = run_job_api({"--listen", "nowhere.invalid:0"}, "secret");
   INFO(ended.text);
-  CHECK(ended.code == 1);
-  CHECK(says(ended, "nowhere.invalid"));
+  CHECK(ended.code == 2);
+  CHECK(says(ended, "\"nowhere.invalid\" is no IP address"));
 }
 
 }  // namespace

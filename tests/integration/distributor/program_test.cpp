@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <set>
+#include <sstream>
 
 #include "common/election/election.hpp"
 #include "common/job/job.hpp"
@@ -161,17 +162,47 @@ TEST_CASE("job-distributor: ready once ZooKeeper answers, and its metrics tell w
       120s);
 }
 
+TEST_CASE("job-distributor: a ZooKeeper that is away is told in the logs' format and the metrics",
+          "[distributor][program]") {
+  Servers servers;
+  run_on_loop([&servers](asio::io_context& loop) -> awaitable<void> {
+    const std::string nobody = "127.0.0.1:" + std::to_string(development::free_port());
+    const std::uint16_t port = development::free_port();
+    auto arguments = connection_options(nobody, servers.api.url());
+    arguments.insert(arguments.end(), {"--telemetry-port", std::to_string(port)});
+    DistributorProcess distributor(loop, std::move(arguments));
+    const auto told = [&distributor] {
+      return distributor.output().find("Connection refused") != std::string::npos;
+    };
+    const bool in_time = co_await eventually(told);
+    REQUIRE(in_time);
+    CHECK(page(port, "/metrics").find("jobengine_zookeeper_connected 0\n") != std::string::npos);
+    distributor.signal(SIGTERM);
+    const int code = co_await distributor.end();
+    CHECK(code == 0);
+    std::istringstream output(distributor.output());
+    for (std::string line; std::getline(output, line);) {
+      CAPTURE(line);
+      CHECK(json::accept(line));
+    }
+  });
+}
+
 TEST_CASE("job-distributor: SIGTERM ends it also while nobody answers", "[distributor][program]") {
   run_on_loop([](asio::io_context& loop) -> awaitable<void> {
     ZooKeeperServer server;
     auto arguments = connection_options(server.hosts(), "http://127.0.0.1:9");
-    arguments.insert(arguments.end(), {"--log-format", "text"});
+    const std::uint16_t port = development::free_port();
+    arguments.insert(arguments.end(),
+                     {"--log-format", "text", "--telemetry-port", std::to_string(port)});
     DistributorProcess distributor(loop, std::move(arguments));
     const auto retries = [&distributor] {
       return distributor.output().find("will be repeated") != std::string::npos;
     };
     const bool running = co_await eventually(retries);
     REQUIRE(running);
+    CHECK(page(port, "/readyz").find("503") != std::string::npos);
+    CHECK(page(port, "/readyz").find("not logged in") != std::string::npos);
     server.freeze();
     distributor.signal(SIGTERM);
     const int code = co_await distributor.end();
@@ -277,6 +308,7 @@ TEST_CASE("job-distributor: wrong use is told with 2, a refused login with 1",
         cases.push_back({{"--config", "/no/such/file.yaml"}, 2, "/no/such/file.yaml"});
         cases.push_back({{"--no-such-option"}, 2, "no-such-option"});
         cases.push_back({{"--zk-hosts", "host:port"}, 2, "host:port"});
+        cases.push_back({{"--statsd", "a:b:c"}, 2, "expected HOST or HOST:PORT"});
         cases.push_back({{"--api-pass", "wrong"}, 1, "refuses the login"});
         for (const Case& wrong : cases) {
           auto arguments = connection_options(servers.zk_hosts, servers.api.url());

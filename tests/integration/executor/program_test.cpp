@@ -235,6 +235,11 @@ TEST_CASE("job-executor: wrong use and wrong credentials end it with a message")
     CHECK_THAT(lost.output(), Catch::Contains("/nonexistent"));
     ExecutorProcess no_id(loop, servers.pull("deployment/1"));
     CHECK(co_await no_id.end() == 2);
+    // Told at once, and not when an API that is away has come back.
+    ExecutorProcess no_host(
+        loop, servers.executor({"--api-url", "http://127.0.0.1:9", "--zk-hosts", "host:1:extra"}));
+    CHECK(co_await no_host.end() == 2);
+    CHECK_THAT(no_host.output(), Catch::Contains("host:1:extra"));
     ExecutorProcess no_slots(loop, servers.executor({"--slots", "0"}));
     CHECK(co_await no_slots.end() == 2);
   });

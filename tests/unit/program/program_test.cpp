@@ -126,6 +126,19 @@ TEST_CASE("program: values of a wrong form name their option", "[program]") {
                Catch::Contains("zk-hosts (command line)") && Catch::Contains("zk:port"));
   REQUIRE_THAT(refused({"--zk-session-timeout", "10ms"}, session_of),
                Catch::Contains("zk-session-timeout (command line): is too short"));
+  REQUIRE_THAT(refused({"--zk-session-timeout", "2d"}, session_of),
+               Catch::Contains("is too long; expected at most 1h"));
+  REQUIRE_THAT(refused({"--zk-hosts", "host:1:extra"}, session_of),
+               Catch::Contains("host:1:extra") && Catch::Contains("expected host"));
+  REQUIRE_THAT(refused({"--api-timeout", "0"}, client_of),
+               Catch::Contains("api-timeout (command line): is too short"));
+  REQUIRE_THAT(refused({"--telemetry-port", "0", "--telemetry-address", "here"},
+                       [](const Settings& settings) {
+                         asio::io_context loop;
+                         telemetry::Metrics metrics;
+                         start_status_server(loop, settings, metrics, nullptr);
+                       }),
+               Catch::Contains("--telemetry-address: \"here\" is no IP address"));
   REQUIRE_THAT(refused({"--api-url", "nuvla.io"}, client_of),
                Catch::Contains("api-url \"nuvla.io\""));
   REQUIRE_THAT(refused({"--api-key", "k"}, client_of),

@@ -35,6 +35,11 @@ TEST_CASE("hosts: what is wrong is named, with what was expected", "[zookeeper]"
       {"[::1]2181", "must follow"},
       {"zk1//a", "chroot"},
       {"zk1/a/", "chroot"},
+      {"zk1/a/../b", "chroot"},
+      {"zk1/.", "chroot"},
+      {"zk1/a zk2/a", "chroot"},
+      {"zk1:1:extra", "neither host:port nor an IPv6 address"},
+      {"[zk1:1]:2181", "neither host:port nor an IPv6 address"},
   };
   for (const auto& [text, message] : bad) {
     CAPTURE(text);
