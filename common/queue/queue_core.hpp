@@ -73,7 +73,8 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   awaitable<void> keep_view();
   awaitable<void> list_folders();
   awaitable<bool> wait_until_listing_pays();
-  awaitable<bool> entries_were_added();
+  bool news_are_due() const;
+  awaitable<bool> folder_has_news();
   awaitable<void> attempt(std::shared_ptr<Attempt> attempt);
   awaitable<std::optional<TakenEntry>> try_to_take(EntryName name);
   awaitable<std::optional<TakenEntry>> take_with(EntryName name, zookeeper::DataReply read,

@@ -15,12 +15,14 @@ using zookeeper::ZnodeError;
 constexpr auto news_interval = std::chrono::milliseconds(50);
 // What listing so many names may cost at most (measured: 27 ms for 100,000). It takes longer when
 // the connection was away or the machine is busy, which is no reason to look more rarely
-// afterwards.
+// afterwards: the next job on an idle system waits for the next listing.
 runtime::Duration plausible_cost(std::size_t names) {
-  return std::chrono::milliseconds(2) + std::chrono::microseconds(1) * names;
+  return std::chrono::microseconds(200) + std::chrono::microseconds(1) * names;
 }
 // What failed for a reason that may pass is not tried again sooner.
 constexpr auto retry_interval = std::chrono::seconds(1);
+// A taker that waits for news takes what is known when they do not come.
+constexpr auto longest_wait_for_news = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -35,6 +37,14 @@ awaitable<std::optional<TakenEntry>> QueueCore::take(runtime::Event& stop) {
   }
   std::optional<TakenEntry> entry;
   while (!entry && !stop.raised() && !closed()) {
+    // While every taker was busy the view was not kept: what was put since may be more urgent.
+    if (news_are_due()) {
+      wanted_.raise();
+      const auto patience = runtime::Clock::now() + longest_wait_for_news;
+      const bool told = co_await runtime::Event::wait_either(view_changed_, stop, patience);
+      if (!told) next_news_check_ = runtime::Clock::now() + news_interval;
+      continue;
+    }
     const auto name = view_.choose(runtime::Clock::now());
     if (!name) {
       wanted_.raise();
@@ -229,14 +239,24 @@ awaitable<bool> QueueCore::wait_until_listing_pays() {
   }
   if (dry) co_return true;
   next_news_check_ = now + news_interval;
-  const bool added = co_await entries_were_added();
-  co_return added || closed();
+  const bool news = co_await folder_has_news();
+  if (!news) view_changed();
+  co_return news || closed();
 }
 
-// Cheaper than a listing by far; consuming entries is no news to a view that has others.
-awaitable<bool> QueueCore::entries_were_added() {
+bool QueueCore::news_are_due() const {
+  const auto now = runtime::Clock::now();
+  return folders_changed_ && folders_changed_->raised() && now >= next_news_check_ &&
+         now >= view_.next_refresh() && !view_.dry(now);
+}
+
+// Cheaper than a listing by far. That others consume entries is no news to a view that has more,
+// until most of them must be gone: each would cost a take in vain.
+awaitable<bool> QueueCore::folder_has_news() {
   const auto folder = co_await session_->exists(entries_path_);
-  co_return folder.error != ZnodeError::Ok || creations(folder.stat) != listed_creations_;
+  if (folder.error != ZnodeError::Ok) co_return true;
+  const auto entries = static_cast<std::size_t>(folder.stat.child_count);
+  co_return creations(folder.stat) != listed_creations_ || entries < view_.size() / 2;
 }
 
 }  // namespace jobengine::queue

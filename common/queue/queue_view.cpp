@@ -27,7 +27,9 @@ void QueueView::refresh(const std::vector<std::string>& entries,
   const std::vector<EntryName> all = parse(entries);
   const std::vector<EntryName> locked = parse(taken);
   std::erase_if(backed_off_, [&](const auto& waiting) {
-    return !std::binary_search(all.begin(), all.end(), waiting.first, std::greater<>());
+    const bool gone = !std::binary_search(all.begin(), all.end(), waiting.first, std::greater<>());
+    if (gone) due_.erase({waiting.second, waiting.first});
+    return gone;
   });
   free_.clear();
   std::set_difference(all.begin(), all.end(), locked.begin(), locked.end(),
@@ -61,30 +63,27 @@ void QueueView::drop(const EntryName& name) {
 
 void QueueView::put_back(const EntryName& name, TimePoint not_before) {
   ours_.erase(name);
-  backed_off_[name] = not_before;
+  const auto [waiting, added] = backed_off_.try_emplace(name, not_before);
+  if (!added) due_.erase({waiting->second, name});
+  waiting->second = not_before;
+  due_.emplace(not_before, name);
 }
 
 bool QueueView::dry(TimePoint now) const {
-  const auto due = [now](const auto& waiting) { return waiting.second <= now; };
-  return free_.empty() && std::none_of(backed_off_.begin(), backed_off_.end(), due);
+  return free_.empty() && (due_.empty() || due_.begin()->first > now);
 }
 
 std::optional<QueueView::TimePoint> QueueView::next_due() const {
-  std::optional<TimePoint> first;
-  for (const auto& [name, due] : backed_off_) {
-    if (!first || due < *first) first = due;
-  }
-  return first;
+  if (due_.empty()) return std::nullopt;
+  return due_.begin()->first;
 }
 
 void QueueView::readmit(TimePoint now) {
-  for (auto waiting = backed_off_.begin(); waiting != backed_off_.end();) {
-    if (waiting->second > now) {
-      ++waiting;
-      continue;
-    }
-    insert(waiting->first);
-    waiting = backed_off_.erase(waiting);
+  while (!due_.empty() && due_.begin()->first <= now) {
+    const EntryName name = due_.begin()->second;
+    due_.erase(due_.begin());
+    backed_off_.erase(name);
+    insert(name);
   }
 }
 

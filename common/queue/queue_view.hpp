@@ -10,6 +10,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/queue/entry_name.hpp"
@@ -47,6 +48,8 @@ class QueueView {
   // It is free again, but not for us before `not_before`.
   void put_back(const EntryName& name, TimePoint not_before);
 
+  // How many are believed free.
+  std::size_t size() const { return free_.size(); }
   // Nothing can be chosen now.
   bool dry(TimePoint now) const;
   // When the first of the entries that were put back may be chosen; none without any.
@@ -64,6 +67,7 @@ class QueueView {
   std::vector<EntryName> free_;  // most urgent last, where removing is cheap
   std::set<EntryName> ours_;     // being taken, held, or being finished by this process
   std::map<EntryName, TimePoint> backed_off_;
+  std::set<std::pair<TimePoint, EntryName>> due_;  // the same, by time: there may be very many
   TimePoint next_refresh_ = TimePoint::min();
 };
 

@@ -102,6 +102,26 @@ TEST_CASE("queue: something more urgent is seen while there is a backlog", "[que
   });
 }
 
+TEST_CASE("queue: what became more urgent while the only taker was busy is taken next",
+          "[queue][zookeeper]") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+    QueueProcess taker(loop, hosts);
+    QueueProcess producer(loop, hosts);
+    std::vector<PutRequest> backlog(20, PutRequest{"job/backlog", 900});
+    co_await producer.entries->put_all(std::move(backlog));
+    auto first = co_await taker.take();
+    co_await producer.entries->put("job/urgent", 1);
+    // Longer than a view with entries may go without news.
+    runtime::Event never;
+    co_await never.wait_for(300ms);
+    auto second = co_await taker.take();
+    REQUIRE(second.data() == "job/urgent");
+    co_await producer.stop_now();
+    co_await taker.stop_now();
+  });
+}
+
 TEST_CASE("queue: a lock ends with its session; the next taker counts one attempt more",
           "[queue][zookeeper]") {
   run_on_loop([](asio::io_context& loop) -> awaitable<void> {

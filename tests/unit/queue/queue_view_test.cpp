@@ -138,3 +138,16 @@ TEST_CASE("view: a hundred thousand entries are worked off", "[queue]") {
   }
   REQUIRE(view.dry(start));
 }
+
+TEST_CASE("view: a hundred thousand entries that wait cost the next choice nothing", "[queue]") {
+  std::vector<std::string> entries;
+  for (int i = 0; i < 100000; ++i) entries.push_back(EntryName{50, i}.text());
+  auto view = view_of(entries);
+  while (const auto name = view.choose(start)) view.put_back(*name, start + 1h);
+  REQUIRE(view.dry(start));
+  REQUIRE(view.next_due() == start + 1h);
+  view.refresh({EntryName{50, 7}.text()}, {}, start, 1ms);
+  REQUIRE_FALSE(view.choose(start));
+  REQUIRE(view.choose(start + 1h) == EntryName{50, 7});
+  REQUIRE(view.dry(start + 1h));
+}
