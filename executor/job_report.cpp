@@ -10,6 +10,11 @@ using nlohmann::json;
 JobReport::JobReport(const job::Job& job) {
   const auto found = job.document().find("affected-resources");
   if (found != job.document().end() && found->is_array()) affected_ = *found;
+  for (const json& resource : affected_) {
+    if (!resource.is_object()) continue;
+    const auto href = resource.find("href");
+    if (href != resource.end() && href->is_string()) affected_hrefs_.insert(*href);
+  }
 }
 
 void JobReport::note_progress(int percent) {
@@ -21,10 +26,7 @@ void JobReport::note_status(std::string text) {
 }
 
 void JobReport::note_affected_resource(const std::string& href) {
-  if (href.empty()) return;
-  for (const json& resource : affected_) {
-    if (resource.is_object() && resource.value("href", json()) == json(href)) return;
-  }
+  if (href.empty() || !affected_hrefs_.insert(href).second) return;
   json resource;
   resource["href"] = href;
   affected_.push_back(std::move(resource));

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ class JobReport {
   std::optional<int> progress_;
   std::optional<std::string> status_;
   nlohmann::json affected_ = nlohmann::json::array();
+  std::set<std::string> affected_hrefs_;  // of affected_: an action may name very many
   bool affected_changed_ = false;
 };
 

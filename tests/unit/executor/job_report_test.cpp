@@ -44,6 +44,16 @@ TEST_CASE("affected resources are added to those there are, each once") {
   CHECK(report.take() == expected);
 }
 
+TEST_CASE("naming very many affected resources takes no time to speak of") {
+  JobReport report = a_report();
+  constexpr std::size_t many = 100000;
+  for (std::size_t i = 0; i < many; ++i) {
+    report.note_affected_resource("deployment/" + std::to_string(i));
+  }
+  // All but deployment/1 are new.
+  CHECK(report.take()["affected-resources"].size() == many);
+}
+
 TEST_CASE("an edit that was not applied is pending again, except for what is newer") {
   JobReport report = a_report();
   report.note_progress(10);
