@@ -18,6 +18,9 @@ constexpr std::size_t most_awaited_documents = 100;
 // For stopped actions to end and for what is left to be recorded or released.
 constexpr auto last_steps = std::chrono::seconds(15);
 
+// An entry is not to blame for an API that is away: soon after its return, its job is run.
+constexpr runtime::Duration longest_api_backoff = std::chrono::seconds(30);
+
 HostPoolLimits pool_limits(std::size_t slots) {
   HostPoolLimits limits;
   limits.most_idle = slots;
@@ -179,7 +182,7 @@ awaitable<void> Executor::finish(queue::TakenEntry entry, Outcome outcome) {
   }
   if (outcome.fate == EntryFate::Consume) backoff_.forget(name);
   try {
-    const queue::FinishOutcome finished = co_await hand_back(std::move(entry), outcome.fate);
+    const queue::FinishOutcome finished = co_await hand_back(std::move(entry), outcome);
     if (finished == queue::FinishOutcome::NotOurs) {
       telemetry::warning("an entry was not ours any more at its end",
                          {{"entry", name.text()}, {"result", executor::text(outcome.result)}});
@@ -191,10 +194,13 @@ awaitable<void> Executor::finish(queue::TakenEntry entry, Outcome outcome) {
   }
 }
 
-awaitable<queue::FinishOutcome> Executor::hand_back(queue::TakenEntry entry, EntryFate fate) {
+awaitable<queue::FinishOutcome> Executor::hand_back(queue::TakenEntry entry, Outcome outcome) {
+  const EntryFate fate = outcome.fate;
   if (fate == EntryFate::Consume) co_return co_await queue_.consume(std::move(entry));
   if (fate == EntryFate::Release) co_return co_await queue_.release(std::move(entry));
-  const runtime::TimePoint not_before = Clock::now() + backoff_.next(entry.name());
+  const runtime::Duration most =
+      outcome.api_trouble ? longest_api_backoff : runtime::Duration::max();
+  const runtime::TimePoint not_before = Clock::now() + backoff_.next(entry.name(), most);
   co_return co_await queue_.release(std::move(entry), not_before);
 }
 

@@ -43,7 +43,7 @@ class Executor {
   awaitable<void> work_on(queue::TakenEntry entry);
   awaitable<Outcome> run_job(JobRun& run, std::string job_id);
   awaitable<void> finish(queue::TakenEntry entry, Outcome outcome);
-  awaitable<queue::FinishOutcome> hand_back(queue::TakenEntry entry, EntryFate fate);
+  awaitable<queue::FinishOutcome> hand_back(queue::TakenEntry entry, Outcome outcome);
   awaitable<void> await_document(queue::TakenEntry entry);
   awaitable<void> drain(runtime::StopSignal& stop);
 

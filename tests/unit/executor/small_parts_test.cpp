@@ -24,6 +24,14 @@ TEST_CASE("an entry that cannot be run is left alone for longer and longer") {
   CHECK(backoff.next(entry) == seconds(1));
 }
 
+TEST_CASE("an entry that is not to blame is left alone for no longer than it is said") {
+  EntryBackoff backoff(seconds(1), seconds(300));
+  const queue::EntryName entry{50, 1};
+  for (int i = 0; i < 10; ++i) (void)backoff.next(entry, seconds(30));
+  CHECK(backoff.next(entry, seconds(30)) == seconds(30));
+  CHECK(backoff.next(entry) == seconds(300));
+}
+
 TEST_CASE("what is remembered of entries is bounded") {
   EntryBackoff backoff(seconds(1), seconds(5), 3);
   for (int i = 0; i < 100; ++i) {
