@@ -93,7 +93,10 @@ awaitable<std::optional<Outcome>> JobRun::start() {
     cimi::Reply reply =
         co_await services_.client.edit(request_.job_id, std::move(edit), std::move(options));
     StartVerdict verdict = after_start_edit(reply);
-    if (verdict.started) co_return std::nullopt;
+    if (verdict.started) {
+      etag_ = std::move(reply.etag);
+      co_return std::nullopt;
+    }
     if (verdict.outcome) co_return verdict.outcome;
     maybe_written = maybe_written || reply.kind == cimi::ReplyKind::Unreachable ||
                     reply.kind == cimi::ReplyKind::Unavailable;
@@ -158,6 +161,14 @@ awaitable<ActionEnd> JobRun::perform() {
     end.kind = ActionEnd::Kind::NotStarted;
     co_return end;
   }
+  // Starting a host takes time, in which the lock may have gone to somebody else.
+  if (!hold_.holds()) order_.give(ActionEnd::Kind::LeaseLost, "the lease has run out");
+  if (order_.why()) {
+    end.kind = *order_.why();
+    end.message = order_.message();
+    services_.hosts.give_back(std::move(host));
+    co_return end;
+  }
   RunMessage message;
   message.action = action.manifest.name;
   message.document = job_->document().dump();
@@ -166,7 +177,7 @@ awaitable<ActionEnd> JobRun::perform() {
   message.lease = hold_.lease();
   const RunningAction::Surroundings surroundings{services_.loop, services_.client,
                                                  services_.background, services_.limits.action};
-  RunningAction running(surroundings, hold_, request_.job_id, *report_, order_, host);
+  RunningAction running(surroundings, hold_, request_.job_id, *report_, order_, etag_, host);
   end = co_await running.run(std::move(message));
   services_.hosts.give_back(std::move(host));
   co_return end;
@@ -201,12 +212,20 @@ awaitable<Outcome> JobRun::record(Outcome outcome) {
       }
     }
     nlohmann::json sent = edit;
-    const cimi::Reply reply = co_await services_.client.edit(request_.job_id, std::move(sent));
+    // A late edit of a run that has lost its lock meets the next run's changes, not its own.
+    cimi::EditOptions options;
+    options.if_match = etag_;
+    const cimi::Reply reply =
+        co_await services_.client.edit(request_.job_id, std::move(sent), std::move(options));
     switch (after_record_edit(reply)) {
       case RecordVerdict::Recorded:
         co_return outcome;
-      case RecordVerdict::Look:
-        co_return co_await settle_conflict(std::move(outcome), reply.message, maybe_written);
+      case RecordVerdict::Look: {
+        bool go_on = false;
+        Outcome settled = co_await settle_conflict(outcome, reply, maybe_written, go_on);
+        if (!go_on) co_return settled;
+        continue;
+      }
       case RecordVerdict::Gone: {
         Outcome gone = *after_fetch(reply);
         gone.fate = EntryFate::Consume;
@@ -230,24 +249,29 @@ awaitable<Outcome> JobRun::record(Outcome outcome) {
 }
 
 // The API refuses an edit in the job's present state. When the first answer to our edit was lost,
-// what is final now is our own doing.
-awaitable<Outcome> JobRun::settle_conflict(Outcome wanted, std::string message, bool maybe_ours) {
+// what is final now is our own doing. `go_on`: the job was only changed by somebody, and is ours
+// to write if the lock still is.
+awaitable<Outcome> JobRun::settle_conflict(Outcome wanted, cimi::Reply refusal, bool maybe_ours,
+                                           bool& go_on) {
   cimi::Reply looked = co_await services_.client.get(request_.job_id);
   if (looked.kind == cimi::ReplyKind::NotFound) {
     Outcome gone = *after_fetch(looked);
     gone.fate = EntryFate::Consume;
     co_return gone;
   }
-  if (!looked.ok()) co_return not_recorded(message);
+  if (!looked.ok()) co_return not_recorded(refusal.message);
   const auto state = looked.document.find("state");
   const std::string text =
       state != looked.document.end() && state->is_string() ? state->get<std::string>() : "";
   const auto known = job::parse_job_state(text);
-  if (!known || !job::is_final(*known)) co_return not_recorded(message);
-  if (maybe_ours && wanted.edit.is_object() && wanted.edit.value("state", "") == text) {
-    co_return wanted;
+  if (known && job::is_final(*known)) {
+    const bool same = wanted.edit.is_object() && wanted.edit.value("state", "") == text;
+    if (maybe_ours && same) co_return wanted;
+    co_return already_final(text);
   }
-  co_return already_final(text);
+  go_on = refusal.kind == cimi::ReplyKind::PreconditionFailed && looked.etag != etag_;
+  etag_ = std::move(looked.etag);
+  co_return not_recorded(refusal.message);
 }
 
 }  // namespace jobengine::executor

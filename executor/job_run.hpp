@@ -66,7 +66,8 @@ class JobRun {
   awaitable<std::shared_ptr<HostProcess>> borrow_host(std::string plugin_file,
                                                       std::string& failure);
   awaitable<Outcome> record(Outcome outcome);
-  awaitable<Outcome> settle_conflict(Outcome wanted, std::string message, bool maybe_ours);
+  awaitable<Outcome> settle_conflict(Outcome wanted, cimi::Reply refusal, bool maybe_ours,
+                                     bool& go_on);
   void adopt(cimi::Reply reply);
   Situation situation() const;
 
@@ -75,7 +76,7 @@ class JobRun {
   RunRequest request_;
 
   std::optional<job::Job> job_;
-  std::string etag_;
+  std::string etag_;          // of the job as this run knows it; empty when the API gives none
   bool was_running_ = false;  // before this run: an earlier attempt did not end cleanly
   std::optional<JobReport> report_;
   StopOrder order_;

@@ -74,7 +74,8 @@ awaitable<void> relay(cimi::Client& client, ApiRequestMessage asked,
 }  // namespace
 
 RunningAction::RunningAction(const Surroundings& surroundings, const Hold& hold, std::string job_id,
-                             JobReport& report, StopOrder& order, std::shared_ptr<HostProcess> host)
+                             JobReport& report, StopOrder& order, std::string& etag,
+                             std::shared_ptr<HostProcess> host)
     : client_(surroundings.client),
       background_(surroundings.background),
       limits_(surroundings.limits),
@@ -82,6 +83,7 @@ RunningAction::RunningAction(const Surroundings& surroundings, const Hold& hold,
       job_id_(std::move(job_id)),
       report_(report),
       order_(order),
+      etag_(etag),
       host_(std::move(host)),
       tasks_(surroundings.loop.get_executor()) {}
 
@@ -116,7 +118,13 @@ void RunningAction::look_at_lease() {
   const LeaseStamp lease = hold_.lease();
   const auto margin = std::chrono::nanoseconds(hold_.margin()).count();
   const bool ending = lease != 0 && lease - lease_clock_now() <= margin;
-  if (!hold_.holds() || ending) {
+  if (!hold_.holds()) {
+    // Somebody else may have the job already: no time to ask.
+    order_.give(ActionEnd::Kind::LeaseLost, "the lease has run out");
+    if (pressure_ != Pressure::Killed) host_->signal(SIGKILL);
+    pressure_ = Pressure::Killed;
+    next_step_ = runtime::TimePoint::max();
+  } else if (ending) {
     if (order_.why() != ActionEnd::Kind::LeaseLost) {
       order_.give(ActionEnd::Kind::LeaseLost, "the lease has run out");
       // The host ends itself when its lease does; this is for the group it may have left behind.
@@ -166,7 +174,10 @@ runtime::TimePoint RunningAction::stop_harder() {
 
 ActionEnd RunningAction::judge(HostRunEnd end) const {
   ActionEnd made;
-  if (order_.why()) {
+  // Never asked to stop, it has ended by itself: what the order was given for is over.
+  const bool in_time =
+      end.result && pressure_ == Pressure::None && order_.why() == ActionEnd::Kind::Drained;
+  if (order_.why() && !in_time) {
     made.kind = *order_.why();
     made.message = order_.message();
     if (made.kind == ActionEnd::Kind::TimedOut) {
@@ -213,6 +224,7 @@ awaitable<void> RunningAction::pass_on_report() {
     const cimi::Reply reply = co_await client_.edit(job_id_, std::move(sent));
     switch (reply.kind) {
       case cimi::ReplyKind::Ok:
+        etag_ = reply.etag;
         break;
       case cimi::ReplyKind::Conflict:
         order_.give(ActionEnd::Kind::Canceled, reply.message);

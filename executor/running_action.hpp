@@ -36,7 +36,8 @@ class RunningAction final : private HostListener {
   };
 
   RunningAction(const Surroundings& surroundings, const Hold& hold, std::string job_id,
-                JobReport& report, StopOrder& order, std::shared_ptr<HostProcess> host);
+                JobReport& report, StopOrder& order, std::string& etag,
+                std::shared_ptr<HostProcess> host);
 
   // Returns when the action has ended, of itself or stopped by `order`. No edit of the job is in
   // flight then; what was not written yet is in the report.
@@ -64,6 +65,7 @@ class RunningAction final : private HostListener {
   std::string job_id_;
   JobReport& report_;
   StopOrder& order_;
+  std::string& etag_;  // of the job, after each edit
   std::shared_ptr<HostProcess> host_;
   runtime::TaskGroup tasks_;
 

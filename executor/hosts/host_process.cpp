@@ -178,7 +178,7 @@ awaitable<void> HostProcess::read_messages() {
     try {
       lines.append(std::string_view(bytes).substr(0, size));
       while (auto line = lines.next()) accept(decode_from_host(*line));
-    } catch (const Failure& failure) {
+    } catch (const std::exception& failure) {
       break_off(std::string("its host sent ") + failure.what());
       break;
     }
@@ -199,6 +199,7 @@ awaitable<void> HostProcess::watch_end() {
 
 void HostProcess::accept(FromHost message) {
   if (auto* ready = std::get_if<ReadyMessage>(&message)) {
+    if (ready_) throw Failure("a second message ready");
     ready_ = std::move(*ready);
     news_.raise();
     return;

@@ -1,7 +1,9 @@
 #include <catch2/catch.hpp>
+#include <filesystem>
 
 #include "tests/integration/executor/bench.hpp"
 #include "tests/support/loop_test.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 using namespace jobengine;
 using namespace jobengine::executor;
@@ -186,6 +188,94 @@ TEST_CASE("when the lease is lost the action is stopped and nothing is written a
     CHECK(outcome.fate == EntryFate::Release);
     CHECK(bench.api.job(id)["state"] == "RUNNING");
     CHECK(bench.api.edits.size() == 2);
+  });
+}
+
+TEST_CASE("a job that is not to be run any more when its host is there is not run") {
+  const TemporaryDirectory directory;
+  const std::string trace = (directory.path() / "trace").string();
+  const bool lost = GENERATE(true, false);
+  on_bench([&](Bench& bench) -> awaitable<void> {
+    const json changes = {{"payload", json(trace).dump()}};
+    const std::string id = bench.api.add_job("test_leave_trace", changes.dump().c_str());
+    bench.api.after_edit = [&](const std::string&) {
+      if (lost) bench.hold.held = false;
+      if (!lost) bench.current->end_soon();
+    };
+    const Outcome outcome = co_await bench.run(id);
+    CHECK(outcome.fate == EntryFate::Release);
+    CHECK(bench.api.edits.size() == 1);
+    CHECK_FALSE(std::filesystem::exists(trace));
+  });
+}
+
+TEST_CASE("an outcome that comes late does not overwrite what the next run has written") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    const std::string id = bench.api.add_job("test_ok");
+    bench.api.trouble = [&](const cimi::Request& request) {
+      if (is_edit(request, "SUCCESS")) {
+        bench.hold.held = false;
+        bench.api.touch(id);
+      }
+      return MemoryApi::Trouble();
+    };
+    const Outcome outcome = co_await bench.run(id);
+    CHECK(outcome.fate == EntryFate::Release);
+    CHECK(bench.api.job(id)["state"] == "RUNNING");
+  });
+}
+
+TEST_CASE("an outcome is recorded although somebody has edited the job meanwhile") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    const std::string id = bench.api.add_job("test_ok");
+    int sent = 0;
+    bench.api.trouble = [&](const cimi::Request& request) {
+      if (is_edit(request, "SUCCESS") && ++sent == 1) bench.api.touch(id);
+      return MemoryApi::Trouble();
+    };
+    const Outcome outcome = co_await bench.run(id);
+    CHECK(outcome.result == RunResult::Success);
+    CHECK(bench.api.job(id)["state"] == "SUCCESS");
+    CHECK(sent == 2);
+  });
+}
+
+TEST_CASE("an action that has ended before the executor wants to end keeps its outcome") {
+  const TemporaryDirectory directory;
+  const std::string trace = (directory.path() / "trace").string();
+  on_bench([&](Bench& bench) -> awaitable<void> {
+    const json changes = {{"payload", json(trace).dump()}};
+    const std::string id = bench.api.add_job("test_leave_trace", changes.dump().c_str());
+    const auto slow_answer = std::make_shared<runtime::Event>();
+    bench.api.trouble = [&](const cimi::Request& request) {
+      MemoryApi::Trouble trouble;
+      const bool report = request.method == "PUT" && request.path != "job" &&
+                          !json::parse(request.body).contains("state");
+      if (report) trouble.until = slow_answer;
+      return trouble;
+    };
+    auto end_later = [](Bench* ending, std::string file,
+                        std::shared_ptr<runtime::Event> answer) -> awaitable<void> {
+      auto ran = [&file] { return std::filesystem::exists(file); };
+      co_await eventually(ran);
+      co_await answer->wait_for(std::chrono::milliseconds(500));
+      ending->current->end_soon();
+      answer->raise();
+    };
+    bench.background.spawn(end_later(&bench, trace, slow_answer));
+    const Outcome outcome = co_await bench.run(id);
+    CHECK(outcome.result == RunResult::Success);
+    CHECK(bench.api.job(id)["state"] == "SUCCESS");
+  });
+}
+
+TEST_CASE("an action that speaks for its host fails its job and costs nobody else anything") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    const std::string id = bench.api.add_job("test_pose_as_host");
+    co_await bench.run(id);
+    CHECK(bench.api.job(id)["state"] == "FAILED");
+    CHECK_THAT(bench.api.job(id)["status-message"].get<std::string>(),
+               Catch::Contains("a second message ready"));
   });
 }
 

@@ -47,6 +47,7 @@ awaitable<Reply> MemoryApi::request(cimi::Request request) {
   co_await asio::post(loop, use_awaitable);
   Trouble happening;
   if (trouble) happening = trouble(request);
+  if (happening.until) co_await happening.until->wait();
   if (happening.kind == ReplyKind::Ok) co_return answer(request);
   if (happening.applied) answer(request);
   co_return reply_of(happening.kind, 0, "trouble of the test");

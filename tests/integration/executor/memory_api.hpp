@@ -4,11 +4,13 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "common/cimi/client.hpp"
+#include "common/runtime/event.hpp"
 
 namespace jobengine::tests {
 
@@ -17,6 +19,8 @@ class MemoryApi final : public cimi::Client {
   // Adds a QUEUED job of version 2, in push mode, changed by `changes`; returns its id.
   std::string add_job(const std::string& action, const char* changes = "{}");
   nlohmann::json& job(const std::string& id) { return jobs_.at(id); }
+  // As if somebody had edited it: it has another ETag now.
+  void touch(const std::string& id) { ++versions_.at(id); }
   void remove_job(const std::string& id) { jobs_.erase(id); }
 
   // Every edit that was applied, in order.
@@ -27,6 +31,7 @@ class MemoryApi final : public cimi::Client {
   struct Trouble {
     cimi::ReplyKind kind = cimi::ReplyKind::Ok;
     bool applied = false;
+    std::shared_ptr<runtime::Event> until = nullptr;  // answered when it is raised
   };
   std::function<Trouble(const cimi::Request&)> trouble;
   // Called after each edit.

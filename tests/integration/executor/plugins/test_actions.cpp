@@ -129,6 +129,22 @@ std::int32_t tell_environment(void*, const je_host* host, je_job* job) {
   return 0;
 }
 
+// Makes the file that its payload names.
+std::int32_t leave_trace(void*, const je_host* host, je_job* job) {
+  const std::string quoted = copied(host->job_payload(job));
+  host->set_progress(job, 10);
+  std::ofstream(quoted.substr(1, quoted.size() - 2)) << "it ran";
+  return 0;
+}
+
+// Speaks to the executor past its host.
+std::int32_t pose_as_host(void*, const je_host* host, je_job* job) {
+  const std::string line = "{\"type\": \"ready\", \"actions\": []}\n";
+  if (::write(3, line.data(), line.size()) < 0) return 1;
+  host->wait_for_stop(job, -1);
+  return 0;
+}
+
 std::int32_t talk(void*, const je_host* host, je_job* job) {
   for (int i = 0; i < 20000; ++i) {
     host->set_progress(job, i % 100);
@@ -179,6 +195,8 @@ constexpr std::array entries = {
     Entry{R"({"name": "test_succeed_later"})", succeed_later},
     Entry{R"({"name": "test_tell_process"})", tell_process},
     Entry{R"({"name": "test_tell_environment"})", tell_environment},
+    Entry{R"({"name": "test_leave_trace"})", leave_trace},
+    Entry{R"({"name": "test_pose_as_host"})", pose_as_host},
     Entry{R"({"name": "test_talk"})", talk},
     Entry{R"({"name": "test_ask_api"})", ask_api},
 };
