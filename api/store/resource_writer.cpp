@@ -114,7 +114,9 @@ void ResourceWriter::note_entry(const Store::EntryMade& made) {
   auto stored = current(made.id);
   if (!stored) return;
   const bool final = is_final(stored->document);
-  if (final && !stored->awaits_entry) return;
+  // Taken already, and whoever runs it may have set tags that others search for.
+  const bool tagged = stored->document.contains("tags");
+  if (!stored->awaits_entry && (final || tagged)) return;
   if (!final) stored->document["tags"] = nlohmann::json::array({made.path});
   stored->awaits_entry = false;
   put(*stored);

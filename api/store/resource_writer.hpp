@@ -21,7 +21,8 @@ class ResourceWriter {
 
   // What the document is afterwards.
   std::optional<StoredDocument> apply(const Change& change);
-  // Unless the job is final, its tags become [path]; either way it waits no more. The revision
+  // Unless the job is final, or was taken and given tags before we came to note its entry, its tags
+  // become [path]; either way it waits no more. The revision
   // stays: who has just read the job and edits it with If-Match must not fail because of our
   // book-keeping.
   void note_entry(const Store::EntryMade& made);

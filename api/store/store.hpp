@@ -101,8 +101,8 @@ class Store {
   // Jobs that wait for a queue entry: most urgent first, then oldest; at most `limit`.
   virtual std::vector<AwaitingEntry> awaiting_entries(std::int64_t limit) = 0;
   virtual std::int64_t awaiting_count() = 0;
-  // Notes that these jobs have their entry: `tags` becomes [path] and awaits_entry false, unless
-  // the job is final.
+  // Notes that these jobs have their entry: `tags` becomes [path] and awaits_entry false. A final
+  // job keeps its tags, and so does one that is taken already and has some.
   struct EntryMade {
     std::string id;
     std::string path;  // "/job/entries/entry-050-0000000012"
