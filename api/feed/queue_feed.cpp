@@ -86,10 +86,10 @@ awaitable<void> QueueFeed::State::run() {
     const auto patience = runtime::Clock::now() + idle_round;
     const bool connected = co_await session.connected(patience);
     if (stopping.raised()) break;
-    count_waiting();
-    if (!connected) continue;
     std::string trouble;
     try {
+      count_waiting();
+      if (!connected) continue;
       co_await round();
       backoff.reset();
     } catch (const std::exception& failure) {

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "api/feed/queue_feed.hpp"
 #include "common/cimi/client.hpp"
 #include "common/queue/locking_queue.hpp"
 #include "common/runtime/task_group.hpp"
@@ -121,6 +122,61 @@ TEST_CASE("feed: without a priority a job comes last", "[api][zookeeper]") {
     const auto ids = co_await queued(&bench, 2);
     CHECK(ids == std::vector<std::string>{first, last});
     co_await bench.session->close();
+  };
+  run_on_loop(body, seconds(180));
+}
+
+// Holds one job that waits for its entry, and fails the first reads.
+class FailingStore : public api::store::Store {
+ public:
+  static constexpr int failures = 2;
+
+  std::int64_t awaiting_count() override {
+    if (++counted_ <= failures) throw api::store::StoreUnavailable("disk I/O error");
+    return noted ? 0 : 1;
+  }
+  std::vector<api::store::AwaitingEntry> awaiting_entries(std::int64_t) override {
+    if (noted) return {};
+    return {{"job/1", 50}};
+  }
+  awaitable<void> entries_made(std::vector<EntryMade> made) override {
+    noted = !made.empty();
+    co_return;
+  }
+  std::optional<api::store::StoredDocument> get(const std::string&) override { return {}; }
+  api::store::SearchResult search(const api::store::SearchRequest&) override { return {}; }
+  awaitable<std::vector<std::optional<api::store::StoredDocument>>> change(
+      std::vector<api::store::Change>) override {
+    co_return std::vector<std::optional<api::store::StoredDocument>>();
+  }
+  awaitable<std::int64_t> remove_matching(api::store::SearchRequest) override { co_return 0; }
+  std::optional<std::string> setting(const std::string&) override { return {}; }
+  awaitable<void> put_setting(std::string, std::string) override { co_return; }
+
+  bool noted = false;
+
+ private:
+  int counted_ = 0;
+};
+
+TEST_CASE("feed: a store that fails for a while does not end it", "[api][zookeeper]") {
+  const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+  auto body = [&](asio::io_context& loop) -> awaitable<void> {
+    const auto session = zookeeper::make_session(loop, zookeeper::parse_hosts({hosts}));
+    queue::LockingQueue its_queue(*session);
+    FailingStore store;
+    telemetry::Metrics metrics;
+    api::feed::QueueFeedOptions options;
+    api::feed::QueueFeed feed(loop, *session, its_queue, store, metrics, options);
+    feed.start();
+    auto noted = [&store] { return store.noted; };
+    const bool pushed = co_await eventually(noted);
+    CHECK(pushed);
+    const auto depth = co_await its_queue.depth();
+    CHECK(depth.entries == 1);
+    feed.ask_to_stop();
+    co_await session->close();
+    co_await feed.joined();
   };
   run_on_loop(body, seconds(180));
 }
