@@ -4,9 +4,15 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 
 namespace jobengine::api::filter {
 namespace {
+
+// SQLite compares each parameter of a statement with all others: the time to prepare it grows with
+// their square. This many take about a second; longer lists travel as one parameter.
+constexpr std::size_t most_parameters = 10'000;
+constexpr std::size_t longest_spelled_list = 64;
 
 // Tests a value given the SQL of its JSON type and of the value itself.
 using Predicate = std::function<std::string(const std::string& type, const std::string& value)>;
@@ -195,11 +201,9 @@ class SqlWriter {
 
   std::string text_test(const Condition& condition, const std::string& value) {
     if (condition.kind == Condition::Kind::OneOf) {
-      std::string list;
-      for (const auto& literal : condition.literals) {
-        list += (list.empty() ? "" : ",") + bind(literal.text);
-      }
-      return list.empty() ? "0" : value + " IN (" + list + ")";
+      std::vector<SqlValue> texts;
+      for (const auto& literal : condition.literals) texts.emplace_back(literal.text);
+      return one_of(value, texts);
     }
     const auto& text = condition.literals.front().text;
     if (condition.kind != Condition::Kind::Prefix) {
@@ -213,14 +217,38 @@ class SqlWriter {
 
   std::string number_test(const Condition& condition, const std::string& value) {
     if (condition.kind == Condition::Kind::Prefix) return "0";
-    std::string list;
+    std::vector<SqlValue> numbers;
     for (const auto& literal : condition.literals) {
       if (!literal.number) continue;
-      const auto number = std::visit([this](auto n) { return bind(n); }, *literal.number);
-      if (condition.kind != Condition::Kind::OneOf) return value + order(condition.kind) + number;
-      list += (list.empty() ? "" : ",") + number;
+      numbers.push_back(std::visit([](auto n) { return SqlValue(n); }, *literal.number));
+      if (condition.kind != Condition::Kind::OneOf) {
+        return value + order(condition.kind) + bind(std::move(numbers.back()));
+      }
     }
-    return list.empty() ? "0" : value + " IN (" + list + ")";
+    return one_of(value, numbers);
+  }
+
+  std::string one_of(const std::string& value, const std::vector<SqlValue>& list) {
+    if (list.empty()) return "0";
+    if (list.size() > longest_spelled_list && survives_json(list)) {
+      nlohmann::json array = nlohmann::json::array();
+      for (const auto& one : list) {
+        std::visit([&array](const auto& plain) { array.push_back(plain); }, one);
+      }
+      return value + " IN (SELECT value FROM json_each(" + bind(array.dump()) + "))";
+    }
+    std::string spelled;
+    for (const auto& one : list) spelled += (spelled.empty() ? "" : ",") + bind(one);
+    return value + " IN (" + spelled + ")";
+  }
+
+  // SQLite's JSON ends a text at a NUL, and may read a fraction with another last bit.
+  static bool survives_json(const std::vector<SqlValue>& list) {
+    return std::none_of(list.begin(), list.end(), [](const SqlValue& one) {
+      const auto* text = std::get_if<std::string>(&one);
+      return std::holds_alternative<double>(one) ||
+             (text != nullptr && text->find('\0') != std::string::npos);
+    });
   }
 
   std::string date_test(const Condition& condition, const std::string& value) {
@@ -246,6 +274,10 @@ class SqlWriter {
   // The same value is the same parameter: SQLite compares each constant with all it has seen.
   std::string bind(SqlValue value) {
     const auto [known, fresh] = parameters_.try_emplace(value, values_.size() + 1);
+    if (fresh && values_.size() >= most_parameters) {
+      throw FilterError("Invalid CIMI filter. It is too complex: it holds more than " +
+                        std::to_string(most_parameters) + " different attributes and values.");
+    }
     if (fresh) values_.push_back(std::move(value));
     return "?" + std::to_string(known->second);
   }
@@ -264,9 +296,10 @@ std::string to_sql(const Node& node, const SqlMapping& mapping, Millis now,
 }
 
 std::optional<std::string> json_path(const std::vector<std::string>& path) {
+  static constexpr std::string_view unreachable("\"\0", 2);
   std::string text = "$";
   for (const auto& name : path) {
-    if (name.empty() || name.find('"') != std::string::npos) return std::nullopt;
+    if (name.empty() || name.find_first_of(unreachable) != std::string::npos) return std::nullopt;
     text += ".\"" + name + "\"";
   }
   return text;

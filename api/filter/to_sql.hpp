@@ -38,7 +38,7 @@ std::string to_sql(const Node& node, const SqlMapping& mapping, Millis now,
                    std::vector<SqlValue>& values);
 
 // "$.\"target-resource\".\"href\"" as SQLite's JSON functions take it; nothing for a name with a
-// double quote in it, which they cannot reach.
+// double quote or a NUL in it, which they cannot reach.
 std::optional<std::string> json_path(const std::vector<std::string>& path);
 
 }  // namespace jobengine::api::filter

@@ -8,6 +8,10 @@
 namespace jobengine::api::store {
 namespace {
 
+// A search holds up the other connections of its thread, so none may run for as long as it likes.
+// Anything sensible takes milliseconds, counting a million documents by an attribute seconds.
+constexpr auto longest_search = std::chrono::seconds(20);
+
 filter::Millis now_millis() {
   const auto since = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
@@ -66,6 +70,12 @@ auto translated(const Read& read) -> decltype(read()) {
     if (error.cause() == SqliteError::Cause::TooComplex) {
       throw filter::FilterError(std::string("Invalid CIMI filter. It is too complex: ") +
                                 error.what());
+    }
+    if (error.cause() == SqliteError::Cause::TooLong) {
+      throw filter::FilterError(
+          "The search was given up after " + std::to_string(longest_search.count()) +
+          " s. A filter on id, state, action, created, parent-job or target-resource/href "
+          "narrows it best.");
     }
     throw StoreUnavailable(error.what());
   }
@@ -128,6 +138,7 @@ std::optional<StoredDocument> ResourceReader::get(const std::string& id) {
 SearchResult ResourceReader::search(const SearchRequest& request) {
   const auto selection = selection_of(request);
   return translated([&] {
+    const TimeLimit limit(connection_, longest_search);
     const ReadTransaction snapshot(connection_);
     SearchResult result;
     if (request.limit > 0) result.rows = page(selection, request);

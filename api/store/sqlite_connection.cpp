@@ -25,13 +25,15 @@ SqliteError::Cause cause_of(int code, std::string_view message) {
       return SqliteError::Cause::Unavailable;
     case SQLITE_NOTADB:
       return SqliteError::Cause::NoDatabase;
+    case SQLITE_INTERRUPT:
+      return SqliteError::Cause::TooLong;
     case SQLITE_TOOBIG:
       return SqliteError::Cause::TooComplex;
     default:
       break;
   }
   const bool limit = message.starts_with("Expression tree is too large") ||
-                     message.starts_with("too many ") ||
+                     message.starts_with("too many ") || message.starts_with("at most ") ||
                      message.find("stack overflow") != std::string_view::npos;
   return limit ? SqliteError::Cause::TooComplex : SqliteError::Cause::Rejected;
 }
@@ -180,6 +182,20 @@ std::int64_t Statement::integer(int column) const {
 }
 bool Statement::is_null(int column) const {
   return sqlite3_column_type(handle_, column) == SQLITE_NULL;
+}
+
+TimeLimit::TimeLimit(Connection& connection, runtime::Duration limit)
+    : connection_(connection), end_(runtime::Clock::now() + limit) {
+  constexpr int steps_between_looks = 10'000;  // well under a millisecond
+  const auto over = [](void* end) {
+    return runtime::Clock::now() >= *static_cast<const runtime::TimePoint*>(end) ? 1 : 0;
+  };
+  sqlite3_progress_handler(connection_.handle(), steps_between_looks, over,
+                           const_cast<runtime::TimePoint*>(&end_));
+}
+
+TimeLimit::~TimeLimit() {
+  sqlite3_progress_handler(connection_.handle(), 0, nullptr, nullptr);
 }
 
 }  // namespace jobengine::api::store

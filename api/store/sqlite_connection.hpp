@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "api/filter/to_sql.hpp"
+#include "common/runtime/asio.hpp"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -23,6 +24,7 @@ class SqliteError : public std::runtime_error {
     Unavailable,  // disk full, I/O error, locked, read-only, damaged: nothing can be done now
     NoDatabase,   // the file is something else
     TooComplex,   // the statement exceeds SQLite's limits
+    TooLong,      // it ran out of the time of a TimeLimit
     Rejected,     // this statement or these values are wrong
   };
   SqliteError(Cause cause, const std::string& what) : std::runtime_error(what), cause_(cause) {}
@@ -90,6 +92,19 @@ class Statement {
  private:
   Connection& connection_;
   sqlite3_stmt* handle_ = nullptr;
+};
+
+// While it lives, a statement of the connection that runs past the limit fails as TooLong.
+class TimeLimit {
+ public:
+  TimeLimit(Connection& connection, runtime::Duration limit);
+  ~TimeLimit();
+  TimeLimit(const TimeLimit&) = delete;
+  TimeLimit& operator=(const TimeLimit&) = delete;
+
+ private:
+  Connection& connection_;
+  const runtime::TimePoint end_;
 };
 
 // Resets a kept statement when its use ends: an open one would hold its snapshot of the database.

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
+#include "api/store/sqlite_connection.hpp"
 #include "common/runtime/failure.hpp"
 #include "common/runtime/task_group.hpp"
 #include "tests/support/loop_test.hpp"
@@ -340,6 +341,60 @@ TEST_CASE("store: filters it cannot answer are the client's error", "[store]") {
   CHECK_THROWS_AS(open.store->search(all_jobs(nested(190))), FilterError);
 }
 
+TEST_CASE("store: no filter takes long for its size alone", "[store]") {
+  OpenStore open;
+  tests::run_on_loop([&open](asio::io_context&) -> awaitable<void> {
+    Store& store = *open.store;
+    std::vector<json> documents = {job("job/1", {{"priority", 77}, {"payload", "70077"}}),
+                                   job("job/2", {{"payload", "it's \"quoted\""}})};
+    co_await put_all(store, documents, false);
+    std::string numbers = "[";
+    std::string texts = "[";
+    for (int i = 0; i < 80000; ++i) {
+      numbers += std::to_string(i) + " ";
+      texts += "'" + std::to_string(i) + "' ";
+    }
+    numbers.back() = ']';
+    texts += R"("it's \"quoted\"" 'it\'s' )";
+    texts.back() = ']';
+    const auto begun = runtime::Clock::now();
+    CHECK(ids(store.search(all_jobs("priority=" + numbers))) == "1");
+    CHECK(ids(store.search(all_jobs("priority!=" + numbers))) == "2");
+    CHECK(ids(store.search(all_jobs("payload=" + numbers))) == "1");
+    CHECK(ids(store.search(all_jobs("payload=" + texts))) == "1");
+    std::string places = "id=['job/2'";
+    for (int i = 3; i < 30000; ++i) places += " 'job/" + std::to_string(i) + "'";
+    CHECK(ids(store.search(all_jobs(places + "]"))) == "2");
+    CHECK(runtime::Clock::now() - begun < std::chrono::seconds(60));
+    std::string various = "x0='0'";
+    for (int i = 1; i < 30000; ++i) various += " or x" + std::to_string(i) + "='1'";
+    CHECK_THROWS_AS(store.search(all_jobs(various)), api::filter::FilterError);
+    std::string deep = "a";
+    for (int i = 0; i < 100; ++i) deep += "/a";
+    CHECK_THROWS_AS(store.search(all_jobs(deep + "='x'")), api::filter::FilterError);
+    auto odd = all_jobs();
+    odd.order = {{{std::string("a\0b", 3)}, false}};
+    CHECK(store.search(odd).count == 2);
+  });
+}
+
+TEST_CASE("store: a statement ends when its time is over", "[store]") {
+  OpenStore open;
+  Connection connection(open.file(), Connection::Access::Read);
+  const std::string endless =
+      "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
+  {
+    const TimeLimit limit(connection, std::chrono::milliseconds(20));
+    try {
+      connection.integer(endless);
+      FAIL("it has no end");
+    } catch (const SqliteError& error) {
+      CHECK(error.cause() == SqliteError::Cause::TooLong);
+    }
+  }
+  CHECK(connection.integer("SELECT 7") == 7);
+}
+
 TEST_CASE("store: removes all that matches and nothing else", "[store]") {
   OpenStore open;
   tests::run_on_loop([&open](asio::io_context&) -> awaitable<void> {
@@ -401,5 +456,22 @@ TEST_CASE("store: jobs wait for entries by priority, then age; entries end the w
     CHECK(store.get("job/5")->document.at("tags") == json{"kept"});
     CHECK(store.get("job/5")->document.at("state") == "SUCCESS");
     CHECK_FALSE(store.get("job/none"));
+  });
+}
+
+// The executor that took the entry can be quicker than we are at noting it: a bulk action leaves
+// its job RUNNING with tags that others search for.
+TEST_CASE("store: an entry noted late leaves the tags of the one who runs the job", "[store]") {
+  OpenStore open;
+  tests::run_on_loop([&open](asio::io_context&) -> awaitable<void> {
+    Store& store = *open.store;
+    std::vector<json> documents = {job("job/1", {{"state", "RUNNING"}, {"tags", {"monitor"}}}),
+                                   job("job/2", {{"state", "RUNNING"}})};
+    co_await put_all(store, documents, false);
+    std::vector<Store::EntryMade> made = {{"job/1", "/job/entries/entry-999-0000000001"},
+                                          {"job/2", "/job/entries/entry-999-0000000002"}};
+    co_await store.entries_made(std::move(made));
+    CHECK(store.get("job/1")->document.at("tags") == json{"monitor"});
+    CHECK(store.get("job/2")->document.at("tags") == json{"/job/entries/entry-999-0000000002"});
   });
 }
