@@ -139,13 +139,6 @@ awaitable<http::Response> UserCollection::remove(Call call) {
 CredentialCollection::CredentialCollection(store::Store& store)
     : Collection(store, "credential", acl_for(access::user_claim)) {}
 
-json CredentialCollection::shown(const json& document) const {
-  json part = document;
-  part.erase("hash");
-  part.erase("digest");
-  return part;
-}
-
 json CredentialCollection::new_document(const Call& call, const std::string& id, WallTime now) {
   json credential;
   credential["id"] = id;

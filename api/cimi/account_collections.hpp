@@ -37,7 +37,7 @@ class CredentialCollection : public Collection {
   nlohmann::json new_document(const Call& call, const std::string& id, WallTime now) override;
   nlohmann::json edited_document(const nlohmann::json& current, const Call& call,
                                  WallTime now) override;
-  nlohmann::json shown(const nlohmann::json& document) const override;
+  std::vector<std::string> hidden() const override { return {"hash", "digest"}; }
 };
 
 // What is stored of an API key's secret. The secret is random and long: a plain digest is enough.

@@ -36,6 +36,12 @@ json selected(const json& document, const std::vector<std::string>& names) {
   return part;
 }
 
+bool compares(const filter::Node& node, const std::string& attribute) {
+  if (node.kind == filter::Node::Kind::Comparison) return node.comparison.path.front() == attribute;
+  return std::any_of(node.parts.begin(), node.parts.end(),
+                     [&](const filter::Node& part) { return compares(part, attribute); });
+}
+
 }  // namespace
 
 CimiError undefined_action(const Call& call) {
@@ -76,6 +82,21 @@ bool Collection::awaits_entry(const store::StoredDocument* /*before*/,
 }
 
 void Collection::committed(const store::StoredDocument& /*stored*/) {}
+
+json Collection::shown(json document) const {
+  for (const auto& name : hidden()) document.erase(name);
+  return document;
+}
+
+void Collection::check_search(const store::SearchRequest& request) const {
+  for (const auto& name : hidden()) {
+    const bool asked =
+        (request.filter && compares(*request.filter, name)) ||
+        std::any_of(request.order.begin(), request.order.end(),
+                    [&](const store::Ordering& by) { return by.path.front() == name; });
+    if (asked) throw bad_request("attribute '" + name + "' cannot be searched or sorted by");
+  }
+}
 
 json Collection::operations(const json& document, const access::Identity& who) const {
   json list = json::array();
@@ -143,6 +164,7 @@ awaitable<http::Response> Collection::query(Call call) {
   request.order = std::move(parameters.order);
   request.offset = parameters.offset;
   request.limit = parameters.limit;
+  check_search(request);
   const auto found = store_.search(request);
   json body;
   body["count"] = found.count;

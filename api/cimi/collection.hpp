@@ -47,8 +47,8 @@ class Collection {
   virtual std::vector<std::string> further_operations(const nlohmann::json& document,
                                                       const access::Identity& who) const;
   virtual bool editable(const nlohmann::json& document) const;
-  // Without what nobody may see.
-  virtual nlohmann::json shown(const nlohmann::json& document) const { return document; }
+  // Top-level attributes nobody may see, search for or sort by.
+  virtual std::vector<std::string> hidden() const { return {}; }
   virtual store::Visibility visibility(const access::Identity& who) const;
   virtual bool awaits_entry(const store::StoredDocument* before, const nlohmann::json& after) const;
   // After a change was committed.
@@ -71,6 +71,10 @@ class Collection {
   store::Store& store() { return store_; }
 
  private:
+  // Without what is hidden.
+  nlohmann::json shown(nlohmann::json document) const;
+  // Throws CimiError when the search would tell of hidden attributes by what it finds.
+  void check_search(const store::SearchRequest& request) const;
   nlohmann::json operations(const nlohmann::json& document, const access::Identity& who) const;
   nlohmann::json row(const nlohmann::json& document, const access::Identity& who,
                      const std::optional<std::vector<std::string>>& select) const;

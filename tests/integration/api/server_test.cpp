@@ -129,6 +129,64 @@ TEST_CASE("job-api: the authn header is not believed unless told to", "[api]") {
             .starts_with("HTTP/1.1 403 "));
 }
 
+std::string sent(const std::string& method, const std::string& path, const std::string& headers,
+                 const std::string& body = {}) {
+  return method + " " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + headers +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+const std::string as_form = "Content-Type: application/x-www-form-urlencoded\r\n";
+
+TEST_CASE("job-api: who has no right to a job can do nothing with it", "[api]") {
+  const auto port = trusting_server().port();
+  const std::string as_jane = "nuvla-authn-info: user/jane user/jane group/nuvla-user\r\n";
+  const auto added = converse(port, post("/api/job",
+                                         R"({"action":"a","acl":{"owners":["group/nuvla-admin"],)"
+                                         R"("view-meta":["user/jane"]},"payload":"{}"})",
+                                         as_json + as_admin));
+  const auto location = added.find("Location: ") + 10;
+  const auto path = "/api/" + added.substr(location, added.find("\r\n", location) - location);
+  const auto refused = [port](const std::string& bytes) {
+    INFO(bytes);
+    CHECK(converse(port, bytes).starts_with("HTTP/1.1 403 "));
+  };
+  for (const auto& who : {as_jane, std::string(),
+                          std::string("Cookie: com.com.sixsq.nuvla.cookie="
+                                      "eyJhbGciOiJub25lIn0.e30.\r\n")}) {
+    refused(sent("PUT", path, as_json + who, R"({"state":"RUNNING"})"));
+    refused(sent("PUT", path + "?select=payload", as_json + who, "{}"));
+    refused(sent("DELETE", path, who));
+    refused(sent("DELETE", "/api/job", "bulk: yes\r\n" + as_form + who, "filter=id!=null"));
+    refused(sent("POST", "/api/job", as_json + who, R"({"action":"a"})"));
+    for (const char* operation : {"/cancel", "/timeout", "/get-context"}) {
+      refused(sent("POST", path + operation, who));
+    }
+  }
+  refused(sent("GET", path, {}));
+  const auto seen = converse(port, sent("GET", path, as_jane));
+  CHECK(seen.starts_with("HTTP/1.1 200 "));
+  CHECK(seen.find("payload") == std::string::npos);
+  CHECK(seen.find("operations") == std::string::npos);
+  const auto untouched = converse(port, sent("GET", path, as_admin));
+  CHECK(untouched.find(R"("state":"QUEUED")") != std::string::npos);
+}
+
+TEST_CASE("job-api: no search tells of hashes", "[api]") {
+  const auto port = trusting_server().port();
+  for (const std::string parameter :
+       {"filter=hash^='$argon2'", "filter=id!=null and (digest>='a' or name='x')",
+        "orderby=hash:desc", "orderby=digest"}) {
+    INFO(parameter);
+    const auto answer =
+        converse(port, sent("PUT", "/api/credential", as_form + as_admin, parameter));
+    CHECK(answer.starts_with("HTTP/1.1 400 "));
+    CHECK(answer.find("cannot be searched") != std::string::npos);
+  }
+  const auto all = converse(port, sent("PUT", "/api/credential", as_form + as_admin));
+  CHECK(all.starts_with("HTTP/1.1 200 "));
+  CHECK(all.find("argon2") == std::string::npos);
+}
+
 TEST_CASE("job-api: a job survives kill -9, and sessions do too", "[api]") {
   ApiServer server;
   auto body = [&](asio::io_context& loop) -> awaitable<void> {
