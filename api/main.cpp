@@ -1,5 +1,7 @@
 // job-api: the embedded resource API. Options → store → collections → listener, and the feed that
 // fills the queue.
+#include <malloc.h>
+
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -246,7 +248,15 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
   if (failure) std::rethrow_exception(failure);
 }
 
+// Memory in large pieces (19 MiB for each password that is checked, long answers) goes back to the
+// system at once. By itself glibc would keep it after the first of them.
+void give_back_large_memory() {
+  constexpr int large = 1024 * 1024;
+  mallopt(M_MMAP_THRESHOLD, large);
+}
+
 int run(const Settings& settings) {
+  give_back_large_memory();
   // These complain before anything is opened.
   listener_options(settings);
   program::expect_duration(settings, "session-lifetime", "1s", "3650d");

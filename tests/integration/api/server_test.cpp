@@ -1,6 +1,7 @@
 // job-api as its clients see it; ZooKeeper is away all the time.
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <fstream>
 
 #include "common/cimi/client.hpp"
 #include "common/runtime/child_process.hpp"
@@ -185,6 +186,42 @@ TEST_CASE("job-api: no search tells of hashes", "[api]") {
   const auto all = converse(port, sent("PUT", "/api/credential", as_form + as_admin));
   CHECK(all.starts_with("HTTP/1.1 200 "));
   CHECK(all.find("argon2") == std::string::npos);
+}
+
+// Sanitizers have allocators of their own.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool own_allocator = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool own_allocator = true;
+#else
+constexpr bool own_allocator = false;
+#endif
+#else
+constexpr bool own_allocator = false;
+#endif
+
+long kilobytes_held_by(int pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  std::string word;
+  long kilobytes = -1;
+  while (status >> word) {
+    if (word == "RssAnon:") status >> kilobytes;
+  }
+  return kilobytes;
+}
+
+TEST_CASE("job-api: the memory of a password check is given back", "[api]") {
+  const ApiServer server;
+  const std::string login =
+      R"({"template":{"href":"session-template/password","username":"admin","password":"no"}})";
+  for (int count = 0; count < 3; ++count) {
+    const auto answer = converse(server.port(), post("/api/session", login, as_json));
+    CHECK(answer.starts_with("HTTP/1.1 403 "));
+  }
+  const auto held = kilobytes_held_by(server.pid());
+  CHECK(held > 0);
+  if (!own_allocator) CHECK(held < 16 * 1024);  // one check takes 19 MiB
 }
 
 TEST_CASE("job-api: a job survives kill -9, and sessions do too", "[api]") {
