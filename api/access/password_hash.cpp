@@ -20,6 +20,21 @@ constexpr std::size_t hash_length = 32;
 // About two seconds of work.
 constexpr int most_waiting = 64;
 
+// A place among those who wait, as long as it lives.
+class Place {
+ public:
+  explicit Place(std::atomic<int>& waiting)
+      : waiting_(waiting), granted_(waiting.fetch_add(1) < most_waiting) {}
+  ~Place() { waiting_.fetch_sub(1); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  bool granted() const { return granted_; }
+
+ private:
+  std::atomic<int>& waiting_;
+  bool granted_;
+};
+
 }  // namespace
 
 struct PasswordHasher::State {
@@ -48,22 +63,17 @@ std::string PasswordHasher::hash(const std::string& password) {
 }
 
 awaitable<std::optional<std::string>> PasswordHasher::hash_in_turn(std::string password) {
-  if (state_->waiting.fetch_add(1) >= most_waiting) {
-    state_->waiting.fetch_sub(1);
-    co_return std::nullopt;
-  }
+  const Place place(state_->waiting);
+  if (!place.granted()) co_return std::nullopt;
   auto hashed = [](const std::string& text) -> awaitable<std::string> { co_return hash(text); };
   auto work = hashed(password);
   auto encoded = co_await asio::co_spawn(state_->thread, std::move(work), use_awaitable);
-  state_->waiting.fetch_sub(1);
   co_return encoded;
 }
 
 awaitable<std::optional<bool>> PasswordHasher::check(std::string hash, std::string password) {
-  if (state_->waiting.fetch_add(1) >= most_waiting) {
-    state_->waiting.fetch_sub(1);
-    co_return std::nullopt;
-  }
+  const Place place(state_->waiting);
+  if (!place.granted()) co_return std::nullopt;
   const bool known = !hash.empty();
   const std::string& against = known ? hash : state_->nobody;
   auto verified = [](const std::string& encoded, const std::string& text) -> awaitable<bool> {
@@ -71,7 +81,6 @@ awaitable<std::optional<bool>> PasswordHasher::check(std::string hash, std::stri
   };
   auto work = verified(against, password);
   const bool same = co_await asio::co_spawn(state_->thread, std::move(work), use_awaitable);
-  state_->waiting.fetch_sub(1);
   co_return known&& same;
 }
 
