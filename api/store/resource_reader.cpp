@@ -47,6 +47,25 @@ std::string order_term(const Ordering& ordering, const std::string& collection,
   return term + (ordering.descending ? " DESC" : " ASC NULLS LAST");
 }
 
+void keep_only(nlohmann::json& document, const std::vector<std::string>& names) {
+  nlohmann::json kept = nlohmann::json::object();
+  for (const auto& name : names) {
+    const auto found = document.find(name);
+    if (found != document.end() && !kept.contains(name)) kept[name] = std::move(*found);
+  }
+  document = std::move(kept);
+}
+
+// About the memory it takes.
+std::size_t weight(const nlohmann::json& value) {
+  constexpr std::size_t node = 32;
+  if (value.is_string()) return node + value.get_ref<const std::string&>().size();
+  std::size_t total = node;
+  if (!value.is_structured()) return total;
+  for (const auto& [name, part] : value.items()) total += name.size() + weight(part);
+  return total;
+}
+
 // One snapshot for the rows and their count.
 class ReadTransaction {
  public:
@@ -176,7 +195,19 @@ std::vector<StoredDocument> ResourceReader::page(const Selection& selection,
   Statement statement(connection_, sql);
   statement.bind_all(values);
   std::vector<StoredDocument> rows;
-  while (statement.step()) rows.push_back(document_of(statement));
+  std::size_t bytes = 0;
+  while (statement.step()) {
+    auto stored = document_of(statement);
+    if (request.only) keep_only(stored.document, *request.only);
+    bytes += weight(stored.document);
+    if (bytes > request.most_bytes) {
+      throw filter::FilterError("The search finds too much for one answer: after " +
+                                std::to_string(rows.size()) +
+                                " resources. Ask for fewer of them (first, last, filter) or for "
+                                "less of each (select).");
+    }
+    rows.push_back(std::move(stored));
+  }
   return rows;
 }
 

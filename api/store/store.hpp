@@ -61,6 +61,10 @@ struct SearchRequest {
   std::vector<Ordering> order;
   std::int64_t offset = 0;
   std::int64_t limit = 10000;  // 0: count only
+  // Top-level attributes of which the rows' documents consist; nothing: of all.
+  std::optional<std::vector<std::string>> only;
+  // About as much memory may the rows take. Searches run at once, and make texts of it.
+  std::size_t most_bytes = 128 * 1024 * 1024;
 };
 struct SearchResult {
   std::int64_t count = 0;  // all matches
@@ -88,7 +92,8 @@ class Store {
   virtual ~Store() = default;
 
   virtual std::optional<StoredDocument> get(const std::string& id) = 0;
-  // Throws FilterError for a filter this store cannot answer (geo operators).
+  // Throws FilterError for a filter this store cannot answer (geo operators), and when there is too
+  // much to be found.
   virtual SearchResult search(const SearchRequest& request) = 0;
 
   // All changes in one transaction, decided in order. Returns what the documents are afterwards

@@ -172,6 +172,26 @@ TEST_CASE("job-api: who has no right to a job can do nothing with it", "[api]") 
   CHECK(untouched.find(R"("state":"QUEUED")") != std::string::npos);
 }
 
+TEST_CASE("job-api: a row holds what was selected, whatever is read for it", "[api]") {
+  const auto port = trusting_server().port();
+  converse(port, post("/api/job", R"({"action":"to-be-selected"})", as_json + as_admin));
+  const auto rows = [port](const std::string& select) {
+    const auto answer = converse(port, sent("PUT", "/api/job", as_form + as_admin,
+                                            "filter=action='to-be-selected'&select=" + select));
+    return json::parse(answer.substr(answer.find("\r\n\r\n") + 4)).at("resources");
+  };
+  const auto row = rows("operations,progress").at(0);
+  CHECK(row.size() == 3);
+  CHECK(row.at("progress") == 0);
+  std::string operations;
+  for (const auto& operation : row.at("operations")) {
+    operations += operation.at("rel").get<std::string>() + " ";
+  }
+  CHECK(operations == "edit delete cancel get-context ");
+  CHECK(rows("state,created").at(0).size() == 3);
+  CHECK(rows("nothing").at(0).size() == 1);
+}
+
 TEST_CASE("job-api: no search tells of hashes", "[api]") {
   const auto port = trusting_server().port();
   for (const std::string parameter :

@@ -320,6 +320,31 @@ TEST_CASE("store: pages, counts, and counting alone", "[store]") {
   });
 }
 
+TEST_CASE("store: rows can be reduced to some attributes, and must not be too much", "[store]") {
+  OpenStore open;
+  tests::run_on_loop([&open](asio::io_context&) -> awaitable<void> {
+    Store& store = *open.store;
+    std::vector<json> documents;
+    const std::string payload(10'000, 'x');
+    for (int i = 0; i < 9; ++i) {
+      documents.push_back(job("job/" + std::to_string(i), {{"payload", payload}}));
+    }
+    co_await put_all(store, documents, false);
+    auto request = all_jobs();
+    CHECK(store.search(request).rows.at(3).document == documents.at(3));
+    request.most_bytes = 50'000;
+    CHECK_THROWS_AS(store.search(request), api::filter::FilterError);
+    request.limit = 4;
+    CHECK(store.search(request).count == 9);
+    request.limit = 10000;
+    request.only = std::vector<std::string>{"state", "nothing", "state"};
+    const auto found = store.search(request);
+    CHECK(found.count == 9);
+    CHECK(found.rows.at(8).id == "job/8");
+    CHECK(found.rows.at(8).document == json({{"state", "QUEUED"}}));
+  });
+}
+
 TEST_CASE("store: filters it cannot answer are the client's error", "[store]") {
   OpenStore open;
   using api::filter::FilterError;
