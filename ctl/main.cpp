@@ -1,4 +1,5 @@
 // jobctl: parse, run one command, exit with its code.
+#include <cerrno>
 #include <cstdio>
 
 #include "common/program/program.hpp"
@@ -36,6 +37,16 @@ awaitable<void> keep_exit_code(awaitable<int> command, int& exit_code) {
   exit_code = co_await std::move(command);
 }
 
+// What was printed is out, or the exit code says that it is not. A reader that went away knows.
+int with_output_written(int exit_code) {
+  errno = 0;
+  const bool flushed = std::fflush(stdout) == 0;
+  const int error = errno;
+  if (flushed && std::ferror(stdout) == 0) return exit_code;
+  if (error != EPIPE) std::fprintf(stderr, "jobctl: cannot write to standard output\n");
+  return exit_code == program::exit_ok ? program::exit_failure : exit_code;
+}
+
 int run(const ctl::CommandLine& line) {
   std::vector<std::string> arguments = line.shared_arguments;
   arguments.insert(arguments.begin(), "jobctl");
@@ -66,9 +77,9 @@ int main(int argc, char** argv) {
     const auto parsed = ctl::parse_command_line(argc, argv);
     if (const auto* answer = std::get_if<ctl::Answer>(&parsed)) {
       std::fputs(answer->text.c_str(), stdout);
-      return program::exit_ok;
+      return with_output_written(program::exit_ok);
     }
-    return run(std::get<ctl::CommandLine>(parsed));
+    return with_output_written(run(std::get<ctl::CommandLine>(parsed)));
   } catch (const std::exception& error) {
     std::fprintf(stderr,
                  "jobctl: %s\n`jobctl --help` lists the commands, `jobctl COMMAND --help` their "

@@ -175,6 +175,16 @@ TEST_CASE("jobctl: what the API refuses is told, exit 1", "[ctl]") {
   REQUIRE_THAT(filter.err, Contains("filter"));
 }
 
+TEST_CASE("jobctl: output that cannot be written is a failure", "[ctl]") {
+  for (const char* command : {" --help >/dev/full", " list -o json >/dev/full"}) {
+    const auto ran = tests::run_program({"sh", "-c", tests::program_path("jobctl") + command},
+                                        shared_dev().variables());
+    CAPTURE(command);
+    REQUIRE(ran.code == 1);
+    REQUIRE_THAT(ran.err, Contains("cannot write"));
+  }
+}
+
 TEST_CASE("jobctl: an API that is not there is named, with what to do", "[ctl]") {
   const std::string url = "http://127.0.0.1:" + std::to_string(development::free_port());
   const auto ran = tests::jobctl({"list", "--api-url", url, "--api-timeout", "20s"});
