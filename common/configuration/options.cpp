@@ -148,7 +148,12 @@ class Loader {
           direct = std::move(in_file);
         }
       }
-      if (direct) return value_of(option, direct->texts, direct->source);
+      if (!direct) continue;
+      // A file is right or wrong as a whole, also where something else counts more.
+      if (const auto in_file = from_file(option)) {
+        static_cast<void>(value_of(option, in_file->texts, in_file->source));
+      }
+      return value_of(option, direct->texts, direct->source);
     }
     return default_value(option);
   }

@@ -53,6 +53,16 @@ TEST_CASE("bad options: a bad variable is named", "[options]") {
           "environment variable JOB_DEBUG: \"maybe\" is not accepted; expected true or false");
 }
 
+TEST_CASE("bad options: a bad value in the file is refused also where something else counts more",
+          "[options]") {
+  const TemporaryDirectory directory;
+  const auto file = directory.file("c.yaml", "api-url: x\nslots: many\n");
+  const std::string expected =
+      file + ":2: slots: \"many\" is not accepted; expected a whole number from 1 to 1024";
+  REQUIRE(refusal({"--config", file, "--slots", "3"}) == expected);
+  REQUIRE(refusal({"--config", file}, {"JOB_SLOTS=3"}) == expected);
+}
+
 TEST_CASE("bad options: a bad value in the file is named with file, line and key", "[options]") {
   const TemporaryDirectory directory;
   const auto refused = [&directory](const std::string& content) {
