@@ -44,7 +44,7 @@ std::string text_of(const HostAndPort& host) {
 
 // What the lookups in flight write into; they may outlive whoever waits for them.
 struct Lookup {
-  explicit Lookup(runtime::Executor loop) : resolver(std::move(loop)) {}
+  explicit Lookup(const runtime::Executor& loop) : resolver(loop) {}
   tcp::resolver resolver;
   std::set<std::string> addresses;
   std::size_t left = 0;
@@ -65,7 +65,8 @@ void start(const std::shared_ptr<Lookup>& lookup, const HostAndPort& host) {
   }
   ++lookup->left;
   lookup->resolver.async_resolve(
-      host.host, "", [lookup, port = host.port](boost::system::error_code error, auto found) {
+      host.host, "",
+      [lookup, port = host.port](boost::system::error_code error, const auto& found) {
         if (!error) {
           for (const auto& entry : found) add(*lookup, entry.endpoint().address(), port);
         }
