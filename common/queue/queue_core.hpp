@@ -97,6 +97,7 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   runtime::Event view_changed_;  // pulsed
   zookeeper::Watch folders_changed_;
   std::int64_t listed_creations_ = 0;
+  runtime::TimePoint listed_at_;
   runtime::TimePoint next_news_check_;
   std::int64_t next_sequence_;
   zookeeper::Session::Subscription subscription_;

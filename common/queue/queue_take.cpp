@@ -13,6 +13,9 @@ using zookeeper::ZnodeError;
 
 // While there are free entries, only more urgent ones are news, and those may wait this long.
 constexpr auto news_interval = std::chrono::milliseconds(50);
+// Entries that come back (released, or their taker is gone) are no creations: seen at the next
+// listing, which is not put off for longer while something changes.
+constexpr auto oldest_view = std::chrono::seconds(1);
 // What listing so many names may cost at most (measured: 27 ms for 100,000). It takes longer when
 // the connection was away or the machine is busy, which is no reason to look more rarely
 // afterwards: the next job on an idle system waits for the next listing.
@@ -208,6 +211,7 @@ awaitable<void> QueueCore::list_folders() {
     const auto ended = runtime::Clock::now();
     const auto cost = std::min<runtime::Duration>(
         ended - began, plausible_cost(entries.names.size() + taken.names.size()));
+    listed_at_ = ended;
     view_.refresh(entries.names, taken.names, ended, cost);
     co_return;
   }
@@ -256,7 +260,8 @@ awaitable<bool> QueueCore::folder_has_news() {
   const auto folder = co_await session_->exists(entries_path_);
   if (folder.error != ZnodeError::Ok) co_return true;
   const auto entries = static_cast<std::size_t>(folder.stat.child_count);
-  co_return creations(folder.stat) != listed_creations_ || entries < view_.size() / 2;
+  const bool old = runtime::Clock::now() - listed_at_ >= oldest_view;
+  co_return old || creations(folder.stat) != listed_creations_ || entries < view_.size() / 2;
 }
 
 }  // namespace jobengine::queue

@@ -122,6 +122,35 @@ TEST_CASE("queue: what became more urgent while the only taker was busy is taken
   });
 }
 
+TEST_CASE("queue: an urgent entry that came back is served before the backlog",
+          "[queue][zookeeper]") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+    QueueProcess taker(loop, hosts);
+    QueueProcess other(loop, hosts);
+    std::vector<PutRequest> requests(200, PutRequest{"job/backlog", 900});
+    requests.push_back({"job/urgent", 1});
+    co_await other.entries->put_all(std::move(requests));
+    auto urgent = co_await other.take();
+    REQUIRE(urgent.data() == "job/urgent");
+    auto first = co_await taker.take();
+    co_await taker.entries->consume(std::move(first));
+    co_await other.entries->release(std::move(urgent));
+    int before = 0;
+    runtime::Event never;
+    for (;; ++before) {
+      auto entry = co_await taker.take();
+      const bool came_back = entry.data() == "job/urgent";
+      co_await taker.entries->consume(std::move(entry));
+      if (came_back) break;
+      co_await never.wait_for(50ms);
+    }
+    REQUIRE(before < 150);
+    co_await other.stop_now();
+    co_await taker.stop_now();
+  });
+}
+
 TEST_CASE("queue: a lock ends with its session; the next taker counts one attempt more",
           "[queue][zookeeper]") {
   run_on_loop([](asio::io_context& loop) -> awaitable<void> {
