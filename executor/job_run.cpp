@@ -19,6 +19,11 @@ JobRun::JobRun(const RunServices& services, const Hold& hold, RunRequest request
 awaitable<Outcome> JobRun::run() {
   std::optional<Outcome> outcome = co_await fetch();
   if (!outcome) outcome = before_start(*job_, situation());
+  if (!outcome && ending_.raised()) {
+    ActionEnd drained;
+    drained.kind = ActionEnd::Kind::Drained;
+    outcome = after_action(drained, *job_);
+  }
   if (!outcome) outcome = co_await start();
   if (!outcome) {
     const ActionEnd end = co_await perform();

@@ -209,6 +209,19 @@ TEST_CASE("a job that is not to be run any more when its host is there is not ru
   });
 }
 
+TEST_CASE("a job that was only read when its executor ends is left as it is") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    const std::string id = bench.api.add_job("test_ok");
+    bench.api.trouble = [&](const cimi::Request&) {
+      bench.current->end_soon();
+      return MemoryApi::Trouble();
+    };
+    const Outcome outcome = co_await bench.run(id);
+    CHECK(outcome.fate == EntryFate::Release);
+    CHECK(bench.api.edits.empty());
+  });
+}
+
 TEST_CASE("an outcome that comes late does not overwrite what the next run has written") {
   on_bench([](Bench& bench) -> awaitable<void> {
     const std::string id = bench.api.add_job("test_ok");
