@@ -237,7 +237,12 @@ awaitable<Outcome> JobRun::record(Outcome outcome) {
         co_return gone;
       }
       case RecordVerdict::Unwritable:
-        if (std::exchange(plain, true)) co_return not_recorded(reply.message);
+        if (std::exchange(plain, true)) {
+          // The API is there: no reason for others to wait, nor to run this one again soon.
+          Outcome unwritable = not_recorded(reply.message);
+          unwritable.api_trouble = false;
+          co_return unwritable;
+        }
         edit = plain_edit(edit, reply.message);
         continue;
       case RecordVerdict::Repeat:

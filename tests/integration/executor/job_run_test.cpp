@@ -238,6 +238,20 @@ TEST_CASE("an outcome that comes late does not overwrite what the next run has w
   });
 }
 
+TEST_CASE("an outcome that the API never takes is no trouble of the API's") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    const std::string id = bench.api.add_job("test_ok");
+    bench.api.trouble = [&](const cimi::Request& request) {
+      MemoryApi::Trouble trouble;
+      if (is_edit(request, "SUCCESS")) trouble.kind = ReplyKind::Invalid;
+      return trouble;
+    };
+    const Outcome outcome = co_await bench.run(id);
+    CHECK(outcome.fate == EntryFate::ReleaseLater);
+    CHECK_FALSE(outcome.api_trouble);
+  });
+}
+
 TEST_CASE("an outcome is recorded although somebody has edited the job meanwhile") {
   on_bench([](Bench& bench) -> awaitable<void> {
     const std::string id = bench.api.add_job("test_ok");
