@@ -119,6 +119,11 @@ awaitable<void> Program::work() {
   catalog_ = co_await scan_actions(loop_.context(), std::move(command), std::move(directories));
   if (is_lite_image()) catalog_.keep_pull_mode_only();
   log_catalog(catalog_);
+  if (!pull_mode_ && catalog_.size() == 0) {
+    throw configuration::UsageError(
+        "there are no actions to run: every job taken would fail; --actions-dir says where the "
+        "plugins are");
+  }
 
   client_ = cimi::make_http_client(loop_.context(), client_options_);
   watched_client_.emplace(*client_);

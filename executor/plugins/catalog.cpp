@@ -182,7 +182,9 @@ awaitable<Catalog> scan_actions(asio::io_context& loop, HostCommand command,
   for (const Description& description : descriptions) add_to(catalog, description);
   if (catalog.size() == 0) {
     std::string searched;
-    for (const ActionDirectory& directory : directories) searched += " " + directory.path;
+    for (const ActionDirectory& directory : directories) {
+      searched += (searched.empty() ? "" : " ") + directory.path;
+    }
     telemetry::warning("no actions were found", {{"directories", searched}});
   }
   co_return catalog;

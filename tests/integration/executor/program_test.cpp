@@ -1,4 +1,5 @@
 // job-executor as a process, with real ZooKeeper and real job-api.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
 
@@ -233,6 +234,13 @@ TEST_CASE("job-executor: wrong use and wrong credentials end it with a message")
     ExecutorProcess lost(loop, servers.executor({"--actions-dir", "/nonexistent"}));
     CHECK(co_await lost.end() == 2);
     CHECK_THAT(lost.output(), Catch::Contains("/nonexistent"));
+    const TemporaryDirectory empty;
+    auto without_actions = servers.executor();
+    const auto option = std::find(without_actions.begin(), without_actions.end(), "--actions-dir");
+    *std::next(option) = empty.path().string();
+    ExecutorProcess useless(loop, std::move(without_actions));
+    CHECK(co_await useless.end() == 2);
+    CHECK_THAT(useless.output(), Catch::Contains("no actions to run"));
     ExecutorProcess no_id(loop, servers.pull("deployment/1"));
     CHECK(co_await no_id.end() == 2);
     // Told at once, and not when an API that is away has come back.
