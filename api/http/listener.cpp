@@ -312,14 +312,21 @@ class Lane {
     auto message = message_of(std::move(response), version);
     message.keep_alive(keep_alive && !draining_);
     if (head) message.body().clear();  // the length stays that of the GET
-    connection.deadline = runtime::Clock::now() + options_.write_limit;
+    const auto begun = runtime::Clock::now();
+    connection.deadline = begun + options_.write_limit;
     error_code failure;
     auto token = asio::redirect_error(use_awaitable, failure);
     wire::response_serializer<wire::string_body> serializer(message);
     if (head) {
       co_await wire::async_write_header(connection.socket, serializer, token);
-    } else {
-      co_await wire::async_write(connection.socket, serializer, token);
+      co_return !failure;
+    }
+    std::size_t written = 0;
+    while (!failure && !serializer.is_done()) {
+      const auto count = co_await wire::async_write_some(connection.socket, serializer, token);
+      written += count;
+      const std::chrono::seconds granted(written / options_.least_bytes_per_second);
+      connection.deadline = begun + options_.write_limit + granted;
     }
     co_return !failure;
   }

@@ -23,7 +23,10 @@ struct ListenerOptions {
   std::size_t body_limit = 1024 * 1024;            // more: 413
   std::chrono::milliseconds idle_limit{30000};     // between two requests
   std::chrono::milliseconds request_limit{10000};  // from its first byte to its last; more: 408
-  std::chrono::milliseconds write_limit{30000};    // for an answer the client does not read
+  // For an answer, beside the time its length takes at this rate: who reads slowly gets it whole,
+  // who does not read is cut off.
+  std::chrono::milliseconds write_limit{30000};
+  std::size_t least_bytes_per_second = 64 * 1024;
 };
 
 // Called on the thread of the connection; suspends there and resumes there. What it throws is

@@ -14,6 +14,9 @@ namespace {
 using tests::converse;
 using tests::Wire;
 
+// Far more than the kernel keeps of what nobody reads.
+constexpr std::size_t big_answer = 64 * 1024 * 1024;
+
 // Answers what it was asked; "/slow" only after `release`.
 awaitable<Response> echo(Request request, std::atomic<int>* slow, std::atomic<bool>* release) {
   if (request.target == "/fail") throw runtime::Failure("told to fail");
@@ -27,6 +30,10 @@ awaitable<Response> echo(Request request, std::atomic<int>* slow, std::atomic<bo
     }
   }
   Response response;
+  if (request.target == "/big") {
+    response.body = std::string(big_answer, 'x');
+    co_return response;
+  }
   response.body = request.method + " " + request.target + " " + request.body;
   response.content_type = "text/plain";
   co_return response;
@@ -39,8 +46,7 @@ struct Server {
   std::atomic<bool> release{false};
   std::optional<Listener> listener;
 
-  Server() {
-    ListenerOptions options;
+  explicit Server(ListenerOptions options = {}) {
     options.threads = 2;
     options.header_limit = 4096;
     options.body_limit = 10000;
@@ -62,6 +68,24 @@ std::size_t count(const std::string& text, const std::string& part) {
 
 std::string close_request(const std::string& target) {
   return "GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+}
+
+// How much of a big answer arrives when nothing of it is read for several times the write limit.
+std::size_t read_late(std::size_t least_bytes_per_second) {
+  ListenerOptions options;
+  options.write_limit = std::chrono::milliseconds(300);
+  options.least_bytes_per_second = least_bytes_per_second;
+  Server server(options);
+  Wire wire(server.port());
+  wire.send(close_request("/big"));
+  const auto later = runtime::Clock::now() + std::chrono::milliseconds(1500);
+  while (runtime::Clock::now() < later) converse(server.port(), close_request("/meanwhile"));
+  return wire.read_all().size();
+}
+
+TEST_CASE("listener: who reads slowly gets all, who does not read is cut off", "[api]") {
+  CHECK(read_late(1024) > big_answer);
+  CHECK(read_late(1024 * 1024 * 1024) < big_answer);
 }
 
 TEST_CASE("listener: pipelined requests are answered in their order", "[api]") {
