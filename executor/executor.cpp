@@ -72,7 +72,12 @@ Executor::Executor(asio::io_context& loop, zookeeper::Session& session, queue::L
       hosts_(loop, options_.host_command, pool_limits(options_.slots)),
       background_(loop.get_executor()),
       services_{loop, client, catalog, hosts_, cancellations_, background_, options_.limits},
-      slots_(loop.get_executor()) {}
+      slots_(loop.get_executor()) {
+  subscription_ = session.subscribe([this](zookeeper::SessionState state, zookeeper::Epoch) {
+    if (state != zookeeper::SessionState::Expired) return;
+    for (JobRun* run : runs_) run->lock_lost();
+  });
+}
 
 awaitable<void> Executor::run(runtime::StopSignal& stop) {
   background_.spawn(cancellations_.run(idle_));

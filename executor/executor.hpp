@@ -60,6 +60,7 @@ class Executor {
   runtime::TaskGroup background_;
   RunServices services_;
 
+  zookeeper::Session::Subscription subscription_;
   runtime::TaskGroup slots_;
   std::size_t busy_slots_ = 0;
   std::set<JobRun*> runs_;

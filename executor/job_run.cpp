@@ -37,6 +37,10 @@ void JobRun::end_soon() {
   ending_.raise();
 }
 
+void JobRun::lock_lost() {
+  order_.give(ActionEnd::Kind::LeaseLost, "the session of the lock is over");
+}
+
 std::string JobRun::action_name() const {
   return job_ ? job_->action().value_or("") : "";
 }

@@ -55,6 +55,9 @@ class JobRun {
   // This executor ends: the action is stopped, an outcome that cannot be recorded is given up.
   void end_soon();
 
+  // The session of the lock is over: somebody else may have the job from now on.
+  void lock_lost();
+
   // Known once the document was read; for logs.
   std::string action_name() const;
 

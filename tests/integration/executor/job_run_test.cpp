@@ -191,6 +191,22 @@ TEST_CASE("when the lease is lost the action is stopped and nothing is written a
   });
 }
 
+TEST_CASE("an action whose lock is lost is killed at once, not at the next look at the lease") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    bench.limits.action.renewal = std::chrono::hours(1);
+    bench.limits.action.stop_grace = std::chrono::hours(1);
+    const std::string id = bench.api.add_job("test_hang");
+    bench.api.after_edit = [&](const std::string&) {
+      if (!bench.api.job(id).contains("status-message")) return;
+      bench.hold.held = false;
+      bench.current->lock_lost();
+    };
+    const Outcome outcome = co_await bench.run(id);
+    CHECK(outcome.fate == EntryFate::Release);
+    CHECK(bench.api.job(id)["state"] == "RUNNING");
+  });
+}
+
 TEST_CASE("a job that is not to be run any more when its host is there is not run") {
   const TemporaryDirectory directory;
   const std::string trace = (directory.path() / "trace").string();
