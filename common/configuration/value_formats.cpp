@@ -14,9 +14,9 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   std::int64_t factor = 0;
   if (unit == "ms") factor = 1;
   if (unit == "s" || unit.empty()) factor = second;
-  if (unit == "m") factor = 60 * second;
-  if (unit == "h") factor = 3600 * second;
-  if (unit == "d") factor = 24 * 3600 * second;
+  if (unit == "m") factor = second * 60;
+  if (unit == "h") factor = second * 3600;
+  if (unit == "d") factor = second * 3600 * 24;
   if (factor == 0 || number > longest / factor) return std::nullopt;
   return std::chrono::milliseconds(number * factor);
 }
