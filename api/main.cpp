@@ -128,8 +128,8 @@ awaitable<std::string> lasting_setting(store::Store& store, std::string name, st
 }
 
 awaitable<void> ensure_administrator(store::Store& store, const Settings& settings) {
-  const std::string user = settings.text("admin-user");
-  const std::string password = settings.text("admin-password");
+  const std::string& user = settings.text("admin-user");
+  const std::string& password = settings.text("admin-password");
   const bool there = co_await cimi::ensure_administrator(store, user, password);
   if (there) co_return;
   throw UsageError("the administrator '" + user +

@@ -79,8 +79,8 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 // Runs in the child between fork and exec: async-signal-safe calls only. Returns the failed step's
-// name.
-const char* become(const SpawnRequest& request, pid_t parent, int report, char* const* argv,
+// name. `report` moves out of the way of the descriptors that are put in place.
+const char* become(const SpawnRequest& request, pid_t parent, int& report, char* const* argv,
                    char* const* environment) {
   sigset_t none;
   sigemptyset(&none);
@@ -157,12 +157,13 @@ ChildProcess ChildProcess::spawn(asio::io_context& loop, const SpawnRequest& req
   const pid_t pid = ::fork();
   if (pid < 0) throw Failure("cannot start " + request.argv[0] + ": " + std::strerror(errno));
   if (pid == 0) {
-    const char* step = become(request, parent, write_end.get(), argv.data(), environment_pointer);
+    int report_to = write_end.get();
+    const char* step = become(request, parent, report_to, argv.data(), environment_pointer);
     Report report{};
     report.error = errno;
     std::strncpy(report.step, step, sizeof report.step - 1);
     // The pipe is close-on-exec, not closed: still ours after a failed exec.
-    [[maybe_unused]] auto written = ::write(write_end.get(), &report, sizeof report);
+    [[maybe_unused]] auto written = ::write(report_to, &report, sizeof report);
     ::_exit(127);
   }
   write_end.reset();

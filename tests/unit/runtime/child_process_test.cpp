@@ -75,6 +75,16 @@ TEST_CASE("child process: gets the environment it is given and nothing of ours",
   });
 }
 
+TEST_CASE("child process: a refused program is told also when every number is given away",
+          "[runtime]") {
+  asio::io_context loop;
+  SpawnRequest request;
+  request.argv = {"/nowhere/no-such-program"};
+  // The pipe that reports the failure has one of these numbers.
+  for (int number = 3; number < 19; ++number) request.descriptors.emplace_back(1, number);
+  REQUIRE_THROWS_WITH(ChildProcess::spawn(loop, request), Catch::Contains("No such file"));
+}
+
 TEST_CASE("child process: stop asks first and kills what ignores it", "[runtime]") {
   tests::run_on_loop([](asio::io_context& loop) -> awaitable<void> {
     auto obedient = shell("exec sleep 1000");
