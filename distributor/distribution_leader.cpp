@@ -92,7 +92,7 @@ awaitable<std::optional<LedgerEntry>> DistributionLeader::claim_next(
   auto claiming = ledger_.write(kept, tick, /*open=*/true);
   auto claimed = co_await unless(over, std::move(claiming));
   if (!claimed) co_return std::nullopt;
-  co_return std::move(*claimed);
+  co_return *claimed;
 }
 
 awaitable<void> DistributionLeader::lead_without_ledger(std::function<bool()> may_write,

@@ -58,7 +58,8 @@ HeaderList header_list(const HttpRequest& request) {
   const auto add = [&](const std::string& line) {
     curl_slist* longer = curl_slist_append(list.get(), line.c_str());
     if (longer == nullptr) throw std::bad_alloc();
-    (void)list.release();
+    [[maybe_unused]] auto* shorter =
+        list.release();  // is the head of, or the same as, the longer one
     list.reset(longer);
   };
   for (const auto& [name, value] : request.headers) {

@@ -268,7 +268,7 @@ awaitable<HttpOutcome> exchange(std::shared_ptr<Inbox> inbox, http_client client
 
 awaitable<HttpOutcome> HttpClient::send(HttpMessage message, runtime::TimePoint deadline) {
   http_client client = state_->client_for(message.method);
-  return exchange(state_->inbox, std::move(client), std::move(message), deadline);
+  return exchange(state_->inbox, client, std::move(message), deadline);
 }
 
 }  // namespace jobengine::cimi

@@ -35,7 +35,7 @@ TickSchedule TickSchedule::every(Span interval, Span jitter) {
 }
 
 TickSchedule TickSchedule::cron(CronExpression expression, TimeZone zone, Span jitter) {
-  return TickSchedule(Cron{std::move(expression), std::move(zone)}, jitter);
+  return TickSchedule(Cron{expression, std::move(zone)}, jitter);
 }
 
 bool TickSchedule::is_interval() const {
