@@ -137,6 +137,8 @@ def faults(statement):
         yield '?:'
     if words[0] == 'throw':
         yield 'throw'
+    if re.match(r'(REQUIRE|CHECK)', words[0]) and words[1:4] == ['(', '(', 'co_await']:
+        yield 'an assertion on a member of what is awaited (it is awaited several times)'
 
 
 BAD = [
@@ -155,7 +157,7 @@ GOOD = [
     'awaitable<void> C::run() {\n  co_await f();\n}', 'while (co_await next()) {\n  Agg a{1};\n}',
     'awaitable<std::optional<T>> until(TimePoint d) {\n  co_await wait(d);\n  co_return x;\n}',
     'switch (co_await f()) {\n  case A: return;\n}', 'struct S { int a = 1; awaitable<void> f() { co_await g(); } };',
-    'const auto [a, b] = co_await f();', 'int x = array[3]; { co_await f(array[1]); }',
+    'const auto [a, b] = co_await f();', 'REQUIRE(co_await f() == 3);', 'int x = array[3]; { co_await f(array[1]); }',
 ]
 
 

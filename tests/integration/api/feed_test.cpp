@@ -8,6 +8,7 @@
 #include "common/runtime/task_group.hpp"
 #include "common/zookeeper/lasting_session.hpp"
 #include "tests/servers/api_server.hpp"
+#include "tests/servers/kazoo_peer.hpp"
 #include "tests/servers/zookeeper_server.hpp"
 #include "tests/support/loop_test.hpp"
 
@@ -106,6 +107,34 @@ TEST_CASE("feed: a new job gets its entry, a pulled one does not", "[api][zookee
     CHECK(ids == std::vector<std::string>{id});
     const auto tags = co_await tags_of(&bench, id);
     CHECK(tags == json({"/job/entries/entry-050-0000000000"}));
+    co_await bench.session->close();
+  };
+  run_on_loop(body, seconds(180));
+}
+
+TEST_CASE("kazoo: takes, holds, releases and consumes what the API pushed", "[api][kazoo]") {
+  const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+  const ApiServer server(options_with(hosts));
+  auto body = [&](asio::io_context& loop) -> awaitable<void> {
+    Bench bench(loop, server, hosts);
+    const auto later = co_await post_job(&bench, with_priority(60));
+    const auto sooner = co_await post_job(&bench, with_priority(50));
+    co_await queued(&bench, 2);
+    auto peer = co_await KazooPeer::start(hosts);
+    const auto taken = co_await peer.ask("get 20");
+    CHECK(taken == sooner);
+    const auto held = co_await bench.queue->depth();
+    CHECK(held.taken == 1);
+    const auto released = co_await peer.ask("release");
+    CHECK(released == "True");
+    const auto again = co_await peer.ask("get 20");
+    CHECK(again == sooner);
+    co_await peer.ask("consume");
+    const auto last = co_await peer.ask("get 20");
+    CHECK(last == later);
+    co_await peer.ask("consume");
+    const auto left = co_await bench.queue->depth();
+    CHECK(left.entries == 0);
     co_await bench.session->close();
   };
   run_on_loop(body, seconds(180));
