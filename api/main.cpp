@@ -121,7 +121,7 @@ http::ListenerOptions listener_options(const Settings& settings) {
 
 // A setting of the installation, made at the first start.
 awaitable<std::string> lasting_setting(store::Store& store, std::string name, std::string fresh) {
-  const auto known = store.setting(name);
+  const auto known = co_await store.setting(name);
   if (known) co_return *known;
   co_await store.put_setting(name, fresh);
   co_return fresh;

@@ -49,47 +49,49 @@ Authentication::Authentication(store::Store& store, std::string key, AuthnHeader
       header_(header),
       session_lifetime_(session_lifetime) {}
 
-Identity Authentication::identify(const http::Request& request) {
+awaitable<Identity> Authentication::identify(const http::Request& request) {
   const auto header = request.header("nuvla-authn-info");
   if (header && header_ == AuthnHeader::Trusted && http::is_utf8(*header)) {
     auto identity = read_authn_info(*header);
-    if (!identity.user_id.empty()) return identity;
+    if (!identity.user_id.empty()) co_return identity;
   }
   const auto cookies = request.header("cookie");
-  if (!cookies) return anonymous();
+  if (!cookies) co_return anonymous();
   const auto value = cookie_of(*cookies);
-  if (!value) return anonymous();
+  if (!value) co_return anonymous();
   const auto claims = tokens_.verify(*value, now_seconds());
-  if (!claims) return anonymous();
+  if (!claims) co_return anonymous();
   const auto session = text_of(*claims, "session");
   const auto user_id = text_of(*claims, "user-id");
-  if (user_id.empty() || !session_holds(session)) return anonymous();
-  return make_identity(user_id, text_of(*claims, "active-claim"),
-                       words_of(text_of(*claims, "claims")), session);
+  if (user_id.empty()) co_return anonymous();
+  const bool holds = co_await session_holds(session);
+  if (!holds) co_return anonymous();
+  co_return make_identity(user_id, text_of(*claims, "active-claim"),
+                          words_of(text_of(*claims, "claims")), session);
 }
 
-bool Authentication::session_holds(const std::string& session) {
-  if (!session.starts_with("session/")) return false;
+awaitable<bool> Authentication::session_holds(std::string session) {
+  if (!session.starts_with("session/")) co_return false;
   const auto now = runtime::Clock::now();
   {
     const std::lock_guard lock(mutex_);
     const auto known = seen_.find(session);
-    if (known != seen_.end() && now < known->second) return true;
+    if (known != seen_.end() && now < known->second) co_return true;
   }
-  const bool holds = stands_in_store(session);
+  const bool holds = co_await stands_in_store(session);
   const std::lock_guard lock(mutex_);
   if (seen_.size() >= most_sessions_remembered) seen_.clear();
   if (holds) seen_[session] = now + session_believed;
-  return holds;
+  co_return holds;
 }
 
-bool Authentication::stands_in_store(const std::string& session) {
-  const auto stored = store_.get(session);
-  if (!stored) return false;
+awaitable<bool> Authentication::stands_in_store(std::string session) {
+  const auto stored = co_await store_.get(session);
+  if (!stored) co_return false;
   const auto user = text_of(stored->document, "user");
-  if (!user.starts_with("user/")) return true;
-  const auto account = store_.get(user);
-  return account && text_of(account->document, "state") == "ACTIVE";
+  if (!user.starts_with("user/")) co_return true;
+  const auto account = co_await store_.get(user);
+  co_return account&& text_of(account->document, "state") == "ACTIVE";
 }
 
 void Authentication::forget(const std::string& session) {

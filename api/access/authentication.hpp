@@ -24,7 +24,8 @@ class Authentication {
                  std::chrono::seconds session_lifetime);
 
   // An unreadable, expired or logged-out cookie means anonymous.
-  Identity identify(const http::Request& request);
+  // `request` must outlive the wait.
+  awaitable<Identity> identify(const http::Request& request);
 
   // Set-Cookie for a session of `identity` (its `session` is set) that ends at `expiry` (seconds
   // since 1970).
@@ -38,9 +39,9 @@ class Authentication {
   std::chrono::seconds session_lifetime() const { return session_lifetime_; }
 
  private:
-  bool session_holds(const std::string& session);
+  awaitable<bool> session_holds(std::string session);
   // The session is there, and its user is not suspended.
-  bool stands_in_store(const std::string& session);
+  awaitable<bool> stands_in_store(std::string session);
 
   store::Store& store_;
   const SessionTokens tokens_;

@@ -118,7 +118,7 @@ awaitable<http::Response> UserCollection::add(Call call) {
 
 awaitable<http::Response> UserCollection::remove(Call call) {
   const auto id = call.route.resource_id();
-  const auto stored = store().get(id);
+  const auto stored = co_await store().get(id);
   auto response = co_await Collection::remove(call);
   if (!stored) co_return response;
   std::vector<store::Change> changes(2);

@@ -39,19 +39,19 @@ std::string identifier_id(const std::string& username) {
   return "user-identifier/" + uuid_of(username);
 }
 
-std::optional<Account> find_account(store::Store& store, const std::string& username) {
-  const auto identifier = store.get(identifier_id(username));
-  if (!identifier) return std::nullopt;
-  auto user = store.get(text_of(identifier->document, "parent"));
-  if (!user) return std::nullopt;
-  auto credential = store.get(text_of(user->document, "credential-password"));
-  if (!credential) return std::nullopt;
-  return Account{std::move(user->document), std::move(credential->document)};
+awaitable<std::optional<Account>> find_account(store::Store& store, std::string username) {
+  const auto identifier = co_await store.get(identifier_id(username));
+  if (!identifier) co_return std::nullopt;
+  auto user = co_await store.get(text_of(identifier->document, "parent"));
+  if (!user) co_return std::nullopt;
+  auto credential = co_await store.get(text_of(user->document, "credential-password"));
+  if (!credential) co_return std::nullopt;
+  co_return Account{std::move(user->document), std::move(credential->document)};
 }
 
-bool is_active_user(store::Store& store, const std::string& user_id) {
-  const auto user = store.get(user_id);
-  return user && text_of(user->document, "state") == "ACTIVE";
+awaitable<bool> is_active_user(store::Store& store, std::string user_id) {
+  const auto user = co_await store.get(user_id);
+  co_return user&& text_of(user->document, "state") == "ACTIVE";
 }
 
 std::vector<std::string> claims_of(const json& user) {
@@ -126,7 +126,7 @@ awaitable<void> set_password(store::Store& store, std::string credential_id, std
 
 awaitable<bool> ensure_administrator(store::Store& store, std::string username,
                                      std::string password) {
-  const auto account = find_account(store, username);
+  const auto account = co_await find_account(store, username);
   if (password.empty()) co_return account.has_value();
   if (!account) {
     NewAccount administrator;

@@ -22,10 +22,10 @@ struct Account {
   nlohmann::json credential;  // the one with the password's hash
 };
 // Nothing when there is no such user (or its documents are incomplete).
-std::optional<Account> find_account(store::Store& store, const std::string& username);
+awaitable<std::optional<Account>> find_account(store::Store& store, std::string username);
 
 // Whether a login as `user_id` may go on: the user exists and is not suspended.
-bool is_active_user(store::Store& store, const std::string& user_id);
+awaitable<bool> is_active_user(store::Store& store, std::string user_id);
 
 // The claims of a user: itself, its groups.
 std::vector<std::string> claims_of(const nlohmann::json& user);

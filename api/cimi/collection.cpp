@@ -135,11 +135,11 @@ json Collection::row(const json& document, const access::Identity& who,
   return selected(access::visible_part(shown(document), who), *select);
 }
 
-store::StoredDocument Collection::visible(const std::string& id, const access::Identity& who) {
-  auto stored = store_.get(id);
+awaitable<store::StoredDocument> Collection::visible(std::string id, access::Identity who) {
+  auto stored = co_await store_.get(id);
   if (!stored) throw not_found(id);
   if (!access::allows(stored->document["acl"], who, access::Right::ViewMeta)) throw forbidden(id);
-  return std::move(*stored);
+  co_return std::move(*stored);
 }
 
 void Collection::check_precondition(const store::StoredDocument& current, const Call& call) const {
@@ -172,7 +172,7 @@ awaitable<http::Response> Collection::query(Call call) {
   request.limit = parameters.limit;
   if (parameters.select) request.only = needed_for(*parameters.select);
   check_search(request);
-  const auto found = store_.search(request);
+  const auto found = co_await store_.search(std::move(request));
   json body;
   body["count"] = found.count;
   body["acl"] = acl_.document();
@@ -192,7 +192,7 @@ awaitable<http::Response> Collection::query(Call call) {
 }
 
 awaitable<http::Response> Collection::retrieve(Call call) {
-  const auto stored = visible(call.route.resource_id(), call.who);
+  const auto stored = co_await visible(call.route.resource_id(), call.who);
   auto document = view(stored.document, call.who);
   if (call.url.has("select")) document = selected(document, name_list(call.url, "select"));
   co_return document_response(document, stored.revision);

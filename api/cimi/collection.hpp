@@ -64,7 +64,7 @@ class Collection {
   http::Response changed_response(const store::StoredDocument& stored,
                                   const access::Identity& who) const;
   // Throws CimiError 404 or 403.
-  store::StoredDocument visible(const std::string& id, const access::Identity& who);
+  awaitable<store::StoredDocument> visible(std::string id, access::Identity who);
   void check_precondition(const store::StoredDocument& current, const Call& call) const;
   const nlohmann::json& body_object(const Call& call) const;
 

@@ -145,14 +145,14 @@ awaitable<http::Response> JobCollection::timeout(Call call) {
 // out, as the original leaves out what an action does not need.
 awaitable<http::Response> JobCollection::context(Call call) {
   const auto id = call.route.resource_id();
-  const auto stored = store().get(id);
+  const auto stored = co_await store().get(id);
   if (!stored) throw not_found(id);
   if (!may_get_context(stored->document, call.who)) throw forbidden(id);
   json known = json::object();
   const auto target = stored->document.value("target-resource", json::object());
   const auto href = target.value("href", std::string());
   if (href.starts_with("job/")) {
-    auto found = store().get(href);
+    auto found = co_await store().get(href);
     if (found) {
       found->document.erase("acl");
       known[href] = std::move(found->document);

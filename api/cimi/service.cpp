@@ -52,6 +52,10 @@ void Service::offer(std::unique_ptr<Collection> collection) {
   collections_[name] = std::move(collection);
 }
 
+void Service::offer(std::string name, Endpoint endpoint) {
+  endpoints_[std::move(name)] = std::move(endpoint);
+}
+
 awaitable<http::Response> Service::answer(http::Request request) {
   auto route = http::route(request.method, request.path());
   if (route.kind == Kind::Redirect) co_return redirect();
@@ -78,11 +82,17 @@ awaitable<http::Response> Service::dispatch(const http::Request& request, http::
   if (route.kind == Kind::UnknownResource) throw CimiError(404, "unknown resource", uri);
   Call call = read_call(request, std::move(route), options_.body_limit);
   if (call.route.kind == Kind::CloudEntryPoint) co_return entry_point(call);
+  const auto endpoint = endpoints_.find(call.route.collection);
+  if (endpoint != endpoints_.end() && call.route.uuid.empty()) {
+    call.who = co_await authentication_.identify(request);
+    auto answer = endpoint->second(std::move(call));
+    co_return co_await std::move(answer);
+  }
   const auto collection = collections_.find(call.route.collection);
   if (collection == collections_.end() || call.route.kind == Kind::MethodNotAllowed) {
     throw method_not_allowed(call);
   }
-  call.who = authentication_.identify(request);
+  call.who = co_await authentication_.identify(request);
   auto answer = ask(*collection->second, std::move(call));
   co_return co_await std::move(answer);
 }

@@ -2,6 +2,7 @@
 // (spec 3.1, 3.6).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,13 +19,17 @@ struct ServiceOptions {
   std::string since;                     // when this installation began
 };
 
+// What answers below /api/ without being a collection. Refusals are thrown as CimiError.
+using Endpoint = std::function<awaitable<http::Response>(Call)>;
+
 // Called on any io thread; suspends there.
 class Service {
  public:
   // `authentication` must outlive it.
   Service(access::Authentication& authentication, ServiceOptions options);
-  // Before the first request.
+  // Before the first request. An endpoint gets every request for /api/<name>, of any method.
   void offer(std::unique_ptr<Collection> collection);
+  void offer(std::string name, Endpoint endpoint);
 
   awaitable<http::Response> answer(http::Request request);
 
@@ -36,6 +41,7 @@ class Service {
   access::Authentication& authentication_;
   ServiceOptions options_;
   std::map<std::string, std::unique_ptr<Collection>> collections_;
+  std::map<std::string, Endpoint> endpoints_;
 };
 
 }  // namespace jobengine::api::cimi

@@ -99,7 +99,7 @@ awaitable<http::Response> SessionCollection::add(Call call) {
   if (href == "session-template/password") {
     login = co_await by_password(wanted);
   } else if (href == "session-template/api-key") {
-    login = by_api_key(wanted);
+    login = co_await by_api_key(wanted);
   } else {
     throw bad_request(
         "template/href: expected \"session-template/password\" or \"session-template/api-key\"");
@@ -133,7 +133,7 @@ awaitable<http::Response> SessionCollection::add(Call call) {
 awaitable<SessionCollection::Login> SessionCollection::by_password(json wanted) {
   const auto username = wanted_text(wanted, "username");
   const auto password = wanted_text(wanted, "password");
-  const auto account = find_account(store(), username);
+  const auto account = co_await find_account(store(), username);
   std::string hash;
   if (account) hash = account->credential.value("hash", std::string());
   const auto same = co_await hasher_.check(hash, password);
@@ -148,11 +148,11 @@ awaitable<SessionCollection::Login> SessionCollection::by_password(json wanted) 
   co_return login;
 }
 
-SessionCollection::Login SessionCollection::by_api_key(const json& wanted) {
+awaitable<SessionCollection::Login> SessionCollection::by_api_key(json wanted) {
   const auto key = wanted_text(wanted, "key");
   const auto secret = wanted_text(wanted, "secret");
   const auto id = key.starts_with("credential/") ? key : "credential/" + key;
-  const auto stored = store().get(id);
+  const auto stored = co_await store().get(id);
   if (!stored) refuse_login(key);
   const auto& credential = stored->document;
   const bool fits = credential.value("subtype", std::string()) == "credential-api-key" &&
@@ -162,13 +162,16 @@ SessionCollection::Login SessionCollection::by_api_key(const json& wanted) {
   if (!fits) refuse_login(key);
   const auto claims = credential.value("claims", json::object());
   const auto user_id = claims.value("identity", std::string());
-  if (user_id.starts_with("user/") && !is_active_user(store(), user_id)) refuse_login(key);
+  if (user_id.starts_with("user/")) {
+    const bool active = co_await is_active_user(store(), user_id);
+    if (!active) refuse_login(key);
+  }
   Login login;
   const auto roles = claims.value("roles", std::vector<std::string>());
   login.identity = access::make_identity(user_id, {}, roles, {});
   login.identifier = id;
   login.method = "api-key";
-  return login;
+  co_return login;
 }
 
 awaitable<http::Response> SessionCollection::remove(Call call) {

@@ -31,7 +31,7 @@ class SessionCollection : public Collection {
     std::string method;
   };
   awaitable<Login> by_password(nlohmann::json wanted);
-  Login by_api_key(const nlohmann::json& wanted);
+  awaitable<Login> by_api_key(nlohmann::json wanted);
 
   access::Authentication& authentication_;
   access::PasswordHasher& hasher_;

@@ -65,7 +65,7 @@ struct QueueFeed::State {
                                     "Stored jobs that have no queue entry yet")),
         pushed(metrics.counter("jobengine_api_entries_pushed_total", "Queue entries made")) {}
 
-  void count_waiting();
+  awaitable<void> count_waiting();
   awaitable<void> run();
   awaitable<void> round();
   awaitable<void> read_depth();
@@ -74,11 +74,12 @@ struct QueueFeed::State {
   awaitable<void> push(std::vector<store::AwaitingEntry> due);
 };
 
-void QueueFeed::State::count_waiting() {
+awaitable<void> QueueFeed::State::count_waiting() {
   const auto now = runtime::Clock::now();
-  if (now - counted < idle_round) return;
+  if (now - counted < idle_round) co_return;
   counted = now;
-  waiting_gauge.set(static_cast<double>(store.awaiting_count()));
+  const auto count = co_await store.awaiting_count();
+  waiting_gauge.set(static_cast<double>(count));
 }
 
 awaitable<void> QueueFeed::State::run() {
@@ -88,7 +89,7 @@ awaitable<void> QueueFeed::State::run() {
     if (stopping.raised()) break;
     std::string trouble;
     try {
-      count_waiting();
+      co_await count_waiting();
       if (!connected) continue;
       co_await round();
       backoff.reset();
@@ -106,11 +107,11 @@ awaitable<void> QueueFeed::State::run() {
 // Pushes what may be pushed, then waits for a reason to look again.
 awaitable<void> QueueFeed::State::round() {
   wanted.reset();
-  auto waiting = store.awaiting_entries(largest_batch);
+  auto waiting = co_await store.awaiting_entries(largest_batch);
   if (!waiting.empty() && must_look) {
     co_await adopt_entries();
     if (stopping.raised()) co_return;
-    waiting = store.awaiting_entries(largest_batch);
+    waiting = co_await store.awaiting_entries(largest_batch);
   }
   must_look = false;
   const bool full = look.depth >= options.capacity;
@@ -173,7 +174,7 @@ awaitable<void> QueueFeed::State::adopt_entries() {
   // By the entries, of which there are few, and not by the waiting jobs, of which there may be a
   // million.
   for (const auto& [id, path] : paths) {
-    const auto stored = store.get(id);
+    const auto stored = co_await store.get(id);
     if (stored && stored->awaits_entry) made.push_back({id, path});
   }
   if (made.empty()) co_return;

@@ -15,6 +15,8 @@ struct Request {
   // Names in lower case, in the order of the request.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  std::string peer;       // the address it came from: "127.0.0.1", "::1"
+  bool over_tls = false;  // our own TLS, not a proxy's
 
   // The first of that name (lower case); nothing when it was not sent.
   std::optional<std::string_view> header(std::string_view name) const {

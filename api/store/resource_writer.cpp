@@ -39,6 +39,7 @@ ResourceWriter::ResourceWriter(Connection& connection)
 void ResourceWriter::begin() {
   connection_.run("BEGIN IMMEDIATE");
   revision_changed_ = false;
+  changes_.clear();
 }
 
 void ResourceWriter::commit() {
@@ -75,12 +76,14 @@ std::optional<StoredDocument> ResourceWriter::apply(const Change& change) {
       next.awaits_entry = decision.awaits_entry;
       next.revision = next_revision();
       put(next);
+      note_change(next.id, &next);
       return next;
     }
     case Decision::Kind::Remove: {
       const Use remove(remove_);
       remove->bind(1, std::string_view(change.id));
       remove->step();
+      if (stored) note_change(change.id, nullptr);
       return std::nullopt;
     }
   }
@@ -120,17 +123,57 @@ void ResourceWriter::note_entry(const Store::EntryMade& made) {
   if (!final) stored->document["tags"] = nlohmann::json::array({made.path});
   stored->awaits_entry = false;
   put(*stored);
+  note_change(stored->id, &*stored);
+}
+
+void ResourceWriter::note_change(const std::string& id, const StoredDocument* after) {
+  if (!gathering_) return;
+  Committed change;
+  change.id = id;
+  if (after != nullptr) change.after = std::make_shared<const StoredDocument>(*after);
+  changes_.push_back(std::move(change));
+}
+
+std::string ResourceWriter::still_matching(const std::vector<std::int64_t>& rows,
+                                           const Selection& selection) {
+  std::string list;
+  for (const auto row : rows) list += (list.empty() ? "" : ",") + std::to_string(row);
+  return "row IN (" + list + ") AND " + selection.where;
+}
+
+Store::Matched ResourceWriter::decide(const std::vector<std::int64_t>& rows,
+                                      const Selection& selection, const Decide& decide) {
+  Statement statement(connection_,
+                      "SELECT id FROM resource WHERE " + still_matching(rows, selection));
+  statement.bind_all(selection.values);
+  std::vector<std::string> ids;
+  while (statement.step()) ids.push_back(statement.text(0));
+  Store::Matched matched;
+  for (const auto& id : ids) {
+    ++matched.total;
+    Change change;
+    change.id = id;
+    change.decide = [&](const StoredDocument* current) {
+      auto decision = decide(current);
+      if (decision.kind != Decision::Kind::Keep) ++matched.changed;
+      return decision;
+    };
+    apply(change);
+  }
+  return matched;
 }
 
 std::int64_t ResourceWriter::remove(const std::vector<std::int64_t>& rows,
                                     const Selection& selection) {
-  std::string list;
-  for (const auto row : rows) list += (list.empty() ? "" : ",") + std::to_string(row);
-  Statement statement(connection_,
-                      "DELETE FROM resource WHERE row IN (" + list + ") AND " + selection.where);
+  Statement statement(connection_, "DELETE FROM resource WHERE " + still_matching(rows, selection) +
+                                       " RETURNING id");
   statement.bind_all(selection.values);
-  statement.step();
-  return connection_.changes();
+  std::int64_t removed = 0;
+  while (statement.step()) {
+    ++removed;
+    if (gathering_) note_change(statement.text(0), nullptr);
+  }
+  return removed;
 }
 
 void ResourceWriter::put_setting(const std::string& name, const std::string& value) {

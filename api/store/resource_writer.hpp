@@ -14,6 +14,11 @@ class ResourceWriter {
  public:
   explicit ResourceWriter(Connection& connection);
 
+  // Whether changes() is wanted of the following transactions.
+  void gather_changes(bool wanted) { gathering_ = wanted; }
+  // What the last transaction changed, in order.
+  const std::vector<Committed>& changes() const { return changes_; }
+
   void begin();
   // Durable when it returns.
   void commit();
@@ -26,6 +31,9 @@ class ResourceWriter {
   // stays: who has just read the job and edits it with If-Match must not fail because of our
   // book-keeping.
   void note_entry(const Store::EntryMade& made);
+  // Decides on those of the rows that still match.
+  Store::Matched decide(const std::vector<std::int64_t>& rows, const Selection& selection,
+                        const Decide& decide);
   // Removes those of the rows that still match. Returns how many.
   std::int64_t remove(const std::vector<std::int64_t>& rows, const Selection& selection);
   void put_setting(const std::string& name, const std::string& value);
@@ -33,6 +41,10 @@ class ResourceWriter {
  private:
   std::optional<StoredDocument> current(const std::string& id);
   void put(const StoredDocument& stored);
+  void note_change(const std::string& id, const StoredDocument* after);
+  // The SQL condition for those of the rows that still match.
+  static std::string still_matching(const std::vector<std::int64_t>& rows,
+                                    const Selection& selection);
   std::int64_t next_revision();
   std::int64_t acl_of(const nlohmann::json& document);
 
@@ -45,6 +57,9 @@ class ResourceWriter {
   Statement add_claim_;
   Statement put_setting_;
   Statement put_revision_;
+
+  bool gathering_ = false;
+  std::vector<Committed> changes_;
 
   std::int64_t revision_ = 0;  // of the running transaction
   bool revision_changed_ = false;

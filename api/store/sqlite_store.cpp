@@ -15,7 +15,7 @@
 namespace jobengine::api::store {
 namespace {
 
-constexpr std::size_t removed_at_once = 500;  // longer transactions would hold up other writes
+constexpr std::size_t rows_at_once = 500;  // longer transactions would hold up other writes
 
 // A coroutine that waits for its write. Touched on the coroutine's loop only; the writing thread
 // passes it back there.
@@ -32,14 +32,20 @@ class SqliteStore : public Store {
   SqliteStore(std::string file, std::unique_ptr<Connection> connection)
       : file_(std::move(file)), writing_(std::move(connection)) {}
 
-  std::optional<StoredDocument> get(const std::string& id) override { return reader().get(id); }
-  SearchResult search(const SearchRequest& request) override { return reader().search(request); }
-  std::vector<AwaitingEntry> awaiting_entries(std::int64_t limit) override {
-    return reader().awaiting_entries(limit);
+  void observe(CommitObserver observer) override { writing_.observe(std::move(observer)); }
+
+  awaitable<std::optional<StoredDocument>> get(std::string id) override {
+    co_return reader().get(id);
   }
-  std::int64_t awaiting_count() override { return reader().awaiting_count(); }
-  std::optional<std::string> setting(const std::string& name) override {
-    return reader().setting(name);
+  awaitable<SearchResult> search(SearchRequest request) override {
+    co_return reader().search(request);
+  }
+  awaitable<std::vector<AwaitingEntry>> awaiting_entries(std::int64_t limit) override {
+    co_return reader().awaiting_entries(limit);
+  }
+  awaitable<std::int64_t> awaiting_count() override { co_return reader().awaiting_count(); }
+  awaitable<std::optional<std::string>> setting(std::string name) override {
+    co_return reader().setting(name);
   }
 
   awaitable<std::vector<std::optional<StoredDocument>>> change(
@@ -59,22 +65,25 @@ class SqliteStore : public Store {
   }
 
   awaitable<std::int64_t> remove_matching(SearchRequest request) override {
-    const auto selection = std::make_shared<const Selection>(selection_of(request));
-    const auto rows = reader().matching_rows(*selection);
-    const auto removed = std::make_shared<std::int64_t>(0);
-    std::int64_t total = 0;
-    for (std::size_t first = 0; first < rows.size(); first += removed_at_once) {
-      const auto last = std::min(rows.size(), first + removed_at_once);
-      std::vector<std::int64_t> some(rows.begin() + static_cast<std::ptrdiff_t>(first),
-                                     rows.begin() + static_cast<std::ptrdiff_t>(last));
-      std::function<void(ResourceWriter&)> apply = [selection, removed,
-                                                    some](ResourceWriter& writer) {
-        *removed = writer.remove(some, *selection);
-      };
-      co_await write(std::move(apply));
-      total += *removed;
-    }
-    co_return total;
+    BatchWrite remove = [](ResourceWriter& writer, const std::vector<std::int64_t>& rows,
+                           const Selection& selection) {
+      Matched matched;
+      matched.changed = writer.remove(rows, selection);
+      matched.total = matched.changed;
+      return matched;
+    };
+    const auto removed = co_await in_batches(std::move(request), std::move(remove));
+    co_return removed.changed;
+  }
+
+  awaitable<Matched> change_matching(SearchRequest request, Decide decide) override {
+    BatchWrite write = [decide = std::move(decide)](ResourceWriter& writer,
+                                                    const std::vector<std::int64_t>& rows,
+                                                    const Selection& selection) {
+      return writer.decide(rows, selection, decide);
+    };
+    const auto matched = co_await in_batches(std::move(request), std::move(write));
+    co_return matched;
   }
 
   awaitable<void> entries_made(std::vector<EntryMade> made) override {
@@ -92,6 +101,29 @@ class SqliteStore : public Store {
   }
 
  private:
+  // What to do with some of the rows that matched, inside a transaction.
+  using BatchWrite = std::function<Matched(ResourceWriter&, const std::vector<std::int64_t>& rows,
+                                           const Selection&)>;
+  awaitable<Matched> in_batches(SearchRequest request, BatchWrite batch) {
+    const auto selection = std::make_shared<const Selection>(selection_of(request));
+    const auto rows = reader().matching_rows(*selection);
+    const auto done = std::make_shared<Matched>();
+    Matched total;
+    for (std::size_t first = 0; first < rows.size(); first += rows_at_once) {
+      const auto last = std::min(rows.size(), first + rows_at_once);
+      std::vector<std::int64_t> some(rows.begin() + static_cast<std::ptrdiff_t>(first),
+                                     rows.begin() + static_cast<std::ptrdiff_t>(last));
+      std::function<void(ResourceWriter&)> apply = [selection, done, batch,
+                                                    some](ResourceWriter& writer) {
+        *done = batch(writer, some, *selection);
+      };
+      co_await write(std::move(apply));
+      total.total += done->total;
+      total.changed += done->changed;
+    }
+    co_return total;
+  }
+
   // Queues the write and waits until it is durable; throws what it failed with.
   awaitable<void> write(std::function<void(ResourceWriter&)> apply) {
     const runtime::Executor executor = co_await asio::this_coro::executor;

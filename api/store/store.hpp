@@ -54,6 +54,25 @@ struct Ordering {
   bool descending = false;
 };
 
+struct Aggregation {
+  enum class Kind {
+    Min,
+    Max,
+    Sum,
+    Avg,
+    Stats,
+    ExtendedStats,
+    ValueCount,
+    Percentiles,
+    Cardinality,
+    Missing,
+    Terms,
+  };
+  Kind kind = Kind::Terms;
+  std::vector<std::string> path;  // {"target-resource", "href"}
+  std::string key;                // "terms:state": where the result stands
+};
+
 struct SearchRequest {
   std::string collection;  // "job"
   std::optional<filter::Node> filter;
@@ -63,12 +82,15 @@ struct SearchRequest {
   std::int64_t limit = 10000;  // 0: count only
   // Top-level attributes of which the rows' documents consist; nothing: of all.
   std::optional<std::vector<std::string>> only;
+  // Computed over all matches, not the page (spec 4.6).
+  std::vector<Aggregation> aggregations;
   // About as much memory may the rows take. Searches run at once, and make texts of it.
   std::size_t most_bytes = 128 * 1024 * 1024;
 };
 struct SearchResult {
   std::int64_t count = 0;  // all matches
   std::vector<StoredDocument> rows;
+  nlohmann::json aggregations;  // by Aggregation::key; an empty object when none were asked for
 };
 
 struct AwaitingEntry {
@@ -83,18 +105,34 @@ class StoreUnavailable : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// [any thread] Reads are synchronous and short, on a connection of the calling thread. Writes are
-// queued for the one writing thread, which puts what has gathered into one transaction; the
-// awaitable resumes on the caller's executor after the commit is durable, or throws
-// StoreUnavailable.
+// What a committed write left of one document.
+struct Committed {
+  std::string id;
+  std::shared_ptr<const StoredDocument> after;  // nothing: it was removed
+};
+// Both are called on the store's own thread, which they must not hold up.
+struct CommitObserver {
+  // Asked at the beginning of each transaction: when false, its changes are not gathered. Who has
+  // just become interested and wants to miss nothing awaits an empty change(), and reads then.
+  std::function<bool()> interested;
+  // Told of every commit once it is durable, in the order of the commits.
+  std::function<void(const std::vector<Committed>& changes)> committed;
+};
+
+// [any thread] Everything that may take a while is awaited and resumes on the caller's executor.
+// Reads by id are quick. Writes are queued for the one writer, which puts what has gathered into
+// one transaction; they resume after the commit is durable, or throw StoreUnavailable.
 class Store {
  public:
   virtual ~Store() = default;
 
-  virtual std::optional<StoredDocument> get(const std::string& id) = 0;
+  // Before the first write; at most one.
+  virtual void observe(CommitObserver observer) = 0;
+
+  virtual awaitable<std::optional<StoredDocument>> get(std::string id) = 0;
   // Throws FilterError for a filter this store cannot answer (geo operators), and when there is too
   // much to be found.
-  virtual SearchResult search(const SearchRequest& request) = 0;
+  virtual awaitable<SearchResult> search(SearchRequest request) = 0;
 
   // All changes in one transaction, decided in order. Returns what the documents are afterwards
   // (nothing: absent).
@@ -102,10 +140,17 @@ class Store {
       std::vector<Change> changes) = 0;
   // Removes what matches, in batches that let other writes through. Returns how many were removed.
   virtual awaitable<std::int64_t> remove_matching(SearchRequest request) = 0;
+  // Decides on each document that matches, in batches that let other writes through; a document
+  // that no longer matches when its turn comes is left out. `decide` never sees a nullptr.
+  struct Matched {
+    std::int64_t total = 0;    // were decided on
+    std::int64_t changed = 0;  // put or removed
+  };
+  virtual awaitable<Matched> change_matching(SearchRequest request, Decide decide) = 0;
 
   // Jobs that wait for a queue entry: most urgent first, then oldest; at most `limit`.
-  virtual std::vector<AwaitingEntry> awaiting_entries(std::int64_t limit) = 0;
-  virtual std::int64_t awaiting_count() = 0;
+  virtual awaitable<std::vector<AwaitingEntry>> awaiting_entries(std::int64_t limit) = 0;
+  virtual awaitable<std::int64_t> awaiting_count() = 0;
   // Notes that these jobs have their entry: `tags` becomes [path] and awaits_entry false. A final
   // job keeps its tags, and so does one that is taken already and has some.
   struct EntryMade {
@@ -115,7 +160,7 @@ class Store {
   virtual awaitable<void> entries_made(std::vector<EntryMade> made) = 0;
 
   // Small texts the server keeps for itself (cookie key, schema of the installation).
-  virtual std::optional<std::string> setting(const std::string& name) = 0;
+  virtual awaitable<std::optional<std::string>> setting(std::string name) = 0;
   virtual awaitable<void> put_setting(std::string name, std::string value) = 0;
 };
 

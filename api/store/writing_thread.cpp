@@ -22,6 +22,10 @@ WritingThread::~WritingThread() {
   thread_.join();
 }
 
+void WritingThread::observe(CommitObserver observer) {
+  observer_ = std::move(observer);
+}
+
 void WritingThread::enqueue(Write write) {
   {
     const std::lock_guard lock(mutex_);
@@ -51,9 +55,12 @@ void WritingThread::run() {
 
 void WritingThread::write_batch(std::vector<Write>& batch) {
   std::vector<std::exception_ptr> failures(batch.size());
+  const bool observed = observer_.interested && observer_.interested();
+  writer_.gather_changes(observed);
   try {
     while (!attempt(batch, failures)) {
     }
+    if (observed) observer_.committed(writer_.changes());
   } catch (...) {
     writer_.roll_back();
     const auto reason = runtime::describe(std::current_exception());

@@ -29,7 +29,8 @@ class WritingThread {
   WritingThread(const WritingThread&) = delete;
   WritingThread& operator=(const WritingThread&) = delete;
 
-  void enqueue(Write write);  // [any thread]
+  void observe(CommitObserver observer);  // before the first write
+  void enqueue(Write write);              // [any thread]
 
  private:
   void run();
@@ -41,6 +42,7 @@ class WritingThread {
   // Only the writing thread touches these.
   const std::unique_ptr<Connection> connection_;
   ResourceWriter writer_;
+  CommitObserver observer_;
 
   std::mutex mutex_;  // guards the rest
   std::condition_variable changed_;

@@ -160,26 +160,35 @@ class FailingStore : public api::store::Store {
  public:
   static constexpr int failures = 2;
 
-  std::int64_t awaiting_count() override {
+  awaitable<std::int64_t> awaiting_count() override {
     if (++counted_ <= failures) throw api::store::StoreUnavailable("disk I/O error");
-    return noted ? 0 : 1;
+    co_return noted ? 0 : 1;
   }
-  std::vector<api::store::AwaitingEntry> awaiting_entries(std::int64_t) override {
-    if (noted) return {};
-    return {{"job/1", 50}};
+  awaitable<std::vector<api::store::AwaitingEntry>> awaiting_entries(std::int64_t) override {
+    std::vector<api::store::AwaitingEntry> entries;
+    if (!noted) entries.push_back({"job/1", 50});
+    co_return entries;
   }
   awaitable<void> entries_made(std::vector<EntryMade> made) override {
     noted = !made.empty();
     co_return;
   }
-  std::optional<api::store::StoredDocument> get(const std::string&) override { return {}; }
-  api::store::SearchResult search(const api::store::SearchRequest&) override { return {}; }
+  void observe(api::store::CommitObserver) override {}
+  awaitable<std::optional<api::store::StoredDocument>> get(std::string) override {
+    co_return std::nullopt;
+  }
+  awaitable<api::store::SearchResult> search(api::store::SearchRequest) override {
+    co_return api::store::SearchResult();
+  }
   awaitable<std::vector<std::optional<api::store::StoredDocument>>> change(
       std::vector<api::store::Change>) override {
     co_return std::vector<std::optional<api::store::StoredDocument>>();
   }
   awaitable<std::int64_t> remove_matching(api::store::SearchRequest) override { co_return 0; }
-  std::optional<std::string> setting(const std::string&) override { return {}; }
+  awaitable<Matched> change_matching(api::store::SearchRequest, api::store::Decide) override {
+    co_return Matched();
+  }
+  awaitable<std::optional<std::string>> setting(std::string) override { co_return std::nullopt; }
   awaitable<void> put_setting(std::string, std::string) override { co_return; }
 
   bool noted = false;

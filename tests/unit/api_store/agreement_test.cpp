@@ -8,6 +8,7 @@
 #include "api/store/plain_columns.hpp"
 #include "api/store/sqlite_connection.hpp"
 #include "api/store/store.hpp"
+#include "tests/support/awaited.hpp"
 #include "tests/support/loop_test.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -189,7 +190,7 @@ TEST_CASE("filters: the store and the evaluation in memory select the same docum
     request.visibility.everything = true;
     request.filter = filter::parse(text);
     std::set<std::string> found;
-    for (const auto& row : store->search(request).rows) found.insert(row.id);
+    for (const auto& row : tests::awaited(store->search(request)).rows) found.insert(row.id);
     std::set<std::string> expected;
     for (const auto& document : documents) {
       if (filter::matches(*request.filter, document, filter::FieldTypes{}, now_millis())) {

@@ -11,6 +11,7 @@
 
 #include "api/store/store.hpp"
 #include "common/runtime/task_group.hpp"
+#include "tests/support/awaited.hpp"
 #include "tests/support/loop_test.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -71,7 +72,7 @@ TEST_CASE("store: what was answered before kill -9 is there afterwards", "[store
     int answered = 0;
     for (std::string id; std::getline(printed, id);) {
       CAPTURE(id);
-      REQUIRE(store->get(id));
+      REQUIRE(tests::awaited(store->get(id)));
       ++answered;
     }
     CHECK(answered > 100);
@@ -107,9 +108,9 @@ TEST_CASE("store: a write without room is refused, and later ones go on", "[stor
     SearchRequest all;
     all.collection = "job";
     all.visibility.everything = true;
-    CHECK(store->search(all).count == 11 - refused);
+    CHECK(tests::awaited(store->search(all)).count == 11 - refused);
     co_await put(*store, "job/after", "x");
-    CHECK(store->get("job/after"));
-    CHECK(store->get("job/before"));
+    CHECK(tests::awaited(store->get("job/after")));
+    CHECK(tests::awaited(store->get("job/before")));
   });
 }

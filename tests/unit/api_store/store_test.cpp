@@ -7,6 +7,7 @@
 #include "api/store/sqlite_connection.hpp"
 #include "common/runtime/failure.hpp"
 #include "common/runtime/task_group.hpp"
+#include "tests/support/awaited.hpp"
 #include "tests/support/loop_test.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -79,11 +80,11 @@ TEST_CASE("store: put, get, replace, remove, and each change raises the revision
   OpenStore open;
   tests::run_on_loop([&open](asio::io_context&) -> awaitable<void> {
     Store& store = *open.store;
-    CHECK_FALSE(store.get("job/1"));
+    CHECK_FALSE(tests::awaited(store.get("job/1")));
     Changes first = {putting(job("job/1"))};
     const auto made = co_await store.change(std::move(first));
     REQUIRE(made.at(0));
-    const auto stored = store.get("job/1");
+    const auto stored = tests::awaited(store.get("job/1"));
     REQUIRE(stored);
     CHECK(stored->document == job("job/1"));
     CHECK(stored->revision == made[0]->revision);
@@ -92,12 +93,12 @@ TEST_CASE("store: put, get, replace, remove, and each change raises the revision
     const auto changed = co_await store.change(std::move(second));
     CHECK(changed.at(0)->revision > stored->revision);
     CHECK_FALSE(changed.at(1));
-    CHECK(store.get("job/1")->document.at("progress") == 5);
+    CHECK(tests::awaited(store.get("job/1"))->document.at("progress") == 5);
 
     Changes third = {removing("job/1")};
     const auto removed = co_await store.change(std::move(third));
     CHECK_FALSE(removed.at(0));
-    CHECK_FALSE(store.get("job/1"));
+    CHECK_FALSE(tests::awaited(store.get("job/1")));
 
     // Made again, it gets no revision it had before.
     Changes fourth = {putting(job("job/1"))};
@@ -125,7 +126,7 @@ TEST_CASE("store: a decision sees what earlier changes decided, and Keep leaves 
     CHECK(results.at(0)->document.at("progress") == 1);
     CHECK(results.at(2)->document.at("progress") == 11);
     CHECK_FALSE(results.at(3));
-    CHECK(open.store->get("job/1")->document.at("progress") == 11);
+    CHECK(tests::awaited(open.store->get("job/1"))->document.at("progress") == 11);
   });
 }
 
@@ -154,7 +155,7 @@ TEST_CASE("store: a thousand concurrent increments from several loops lose nothi
     });
   }
   for (auto& loop : loops) loop.join();
-  CHECK(open.store->get("job/1")->document.at("progress") == 1000);
+  CHECK(tests::awaited(open.store->get("job/1"))->document.at("progress") == 1000);
 }
 
 TEST_CASE("store: a change that fails hurts only its own caller", "[store]") {
@@ -189,10 +190,10 @@ TEST_CASE("store: a change that fails hurts only its own caller", "[store]") {
     co_await group.join();
     CHECK(done == 21);
     CHECK(failed == 9);
-    CHECK(store.search(all_jobs()).count == 21);
-    CHECK_FALSE(store.get("job/3"));
-    CHECK_FALSE(store.get("job/5"));
-    CHECK(store.get("job/4"));
+    CHECK(tests::awaited(store.search(all_jobs())).count == 21);
+    CHECK_FALSE(tests::awaited(store.get("job/3")));
+    CHECK_FALSE(tests::awaited(store.get("job/5")));
+    CHECK(tests::awaited(store.get("job/4")));
   });
 }
 
@@ -204,15 +205,15 @@ TEST_CASE("store: what was answered is there after reopening", "[store]") {
     co_await open.store->put_setting("cookie-key", "secret");
     co_await open.store->put_setting("cookie-key", "other");
   });
-  const auto before = open.store->get("job/1");
+  const auto before = tests::awaited(open.store->get("job/1"));
   open.reopen();
-  const auto after = open.store->get("job/1");
+  const auto after = tests::awaited(open.store->get("job/1"));
   REQUIRE(after);
   CHECK(after->document == before->document);
   CHECK(after->revision == before->revision);
   CHECK(after->awaits_entry);
-  CHECK(open.store->setting("cookie-key") == "other");
-  CHECK_FALSE(open.store->setting("none"));
+  CHECK(tests::awaited(open.store->setting("cookie-key")) == "other");
+  CHECK_FALSE(tests::awaited(open.store->setting("none")));
 }
 
 TEST_CASE("store: closing finishes the writes that are queued", "[store]") {
@@ -227,7 +228,7 @@ TEST_CASE("store: closing finishes the writes that are queued", "[store]") {
   open.store.reset();
   loop.run();
   open.reopen();
-  CHECK(open.store->search(all_jobs()).count == 50);
+  CHECK(tests::awaited(open.store->search(all_jobs())).count == 50);
 }
 
 TEST_CASE("store: only owners and those with view-meta see a document", "[store]") {
@@ -243,14 +244,14 @@ TEST_CASE("store: only owners and those with view-meta see a document", "[store]
     const auto seen_by = [&store](const std::vector<std::string>& claims) {
       auto request = all_jobs();
       request.visibility = {false, claims};
-      return ids(store.search(request));
+      return ids(tests::awaited(store.search(request)));
     };
     CHECK(seen_by({"group/nuvla-admin"}) == "1");
     CHECK(seen_by({"user/a"}) == "2");
     CHECK(seen_by({"user/b", "group/c"}) == "2");
     CHECK(seen_by({"user/d", "user/a"}) == "2,3");
     CHECK(seen_by({}).empty());
-    CHECK(ids(store.search(all_jobs())) == "1,2,3");
+    CHECK(ids(tests::awaited(store.search(all_jobs()))) == "1,2,3");
     // A changed acl counts at once.
     std::vector<json> changed = {job("job/1", shared)};
     co_await put_all(store, changed, false);
@@ -272,7 +273,7 @@ TEST_CASE("store: order by columns, nested paths and dates; missing values come 
     const auto ordered = [&store](std::vector<Ordering> order) {
       auto request = all_jobs();
       request.order = std::move(order);
-      return ids(store.search(request));
+      return ids(tests::awaited(store.search(request)));
     };
     CHECK(ordered({{{"id"}, true}}) == "d,c,b,a");
     CHECK(ordered({{{"progress"}, false}}) == "a,b,c,d");
@@ -300,23 +301,23 @@ TEST_CASE("store: pages, counts, and counting alone", "[store]") {
     documents.push_back({{"id", "event/1"}, {"acl", {{"owners", {"user/a"}}}}});
     co_await put_all(store, documents, false);
     auto request = all_jobs("state='QUEUED'");
-    CHECK(store.search(request).count == 5);
+    CHECK(tests::awaited(store.search(request)).count == 5);
     request.limit = 2;
     request.offset = 1;
-    CHECK(ids(store.search(request)) == "1,2");
-    CHECK(store.search(request).count == 5);
+    CHECK(ids(tests::awaited(store.search(request))) == "1,2");
+    CHECK(tests::awaited(store.search(request)).count == 5);
     request.offset = 4;
-    CHECK(ids(store.search(request)) == "4");
-    CHECK(store.search(request).count == 5);
+    CHECK(ids(tests::awaited(store.search(request))) == "4");
+    CHECK(tests::awaited(store.search(request)).count == 5);
     request.offset = 100;
-    CHECK(store.search(request).rows.empty());
-    CHECK(store.search(request).count == 5);
+    CHECK(tests::awaited(store.search(request)).rows.empty());
+    CHECK(tests::awaited(store.search(request)).count == 5);
     request.limit = 0;
-    CHECK(store.search(request).rows.empty());
-    CHECK(store.search(request).count == 5);
+    CHECK(tests::awaited(store.search(request)).rows.empty());
+    CHECK(tests::awaited(store.search(request)).count == 5);
     SearchRequest nothing = all_jobs();
     nothing.collection = "nuvlabox";
-    CHECK(store.search(nothing).count == 0);
+    CHECK(tests::awaited(store.search(nothing)).count == 0);
   });
 }
 
@@ -331,14 +332,14 @@ TEST_CASE("store: rows can be reduced to some attributes, and must not be too mu
     }
     co_await put_all(store, documents, false);
     auto request = all_jobs();
-    CHECK(store.search(request).rows.at(3).document == documents.at(3));
+    CHECK(tests::awaited(store.search(request)).rows.at(3).document == documents.at(3));
     request.most_bytes = 50'000;
-    CHECK_THROWS_AS(store.search(request), api::filter::FilterError);
+    CHECK_THROWS_AS(tests::awaited(store.search(request)), api::filter::FilterError);
     request.limit = 4;
-    CHECK(store.search(request).count == 9);
+    CHECK(tests::awaited(store.search(request)).count == 9);
     request.limit = 10000;
     request.only = std::vector<std::string>{"state", "nothing", "state"};
-    const auto found = store.search(request);
+    const auto found = tests::awaited(store.search(request));
     CHECK(found.count == 9);
     CHECK(found.rows.at(8).id == "job/8");
     CHECK(found.rows.at(8).document == json({{"state", "QUEUED"}}));
@@ -348,22 +349,23 @@ TEST_CASE("store: rows can be reduced to some attributes, and must not be too mu
 TEST_CASE("store: filters it cannot answer are the client's error", "[store]") {
   OpenStore open;
   using api::filter::FilterError;
-  CHECK_THROWS_AS(open.store->search(all_jobs("place within 'POINT(1 2)'")), FilterError);
-  CHECK_THROWS_AS(open.store->search(all_jobs("created>'soon'")), FilterError);
+  CHECK_THROWS_AS(tests::awaited(open.store->search(all_jobs("place within 'POINT(1 2)'"))),
+                  FilterError);
+  CHECK_THROWS_AS(tests::awaited(open.store->search(all_jobs("created>'soon'"))), FilterError);
   std::string many = "x='0'";
   for (int i = 1; i < 4000; ++i) many += " or x='" + std::to_string(i) + "'";
-  CHECK(open.store->search(all_jobs(many)).count == 0);
+  CHECK(tests::awaited(open.store->search(all_jobs(many))).count == 0);
   std::string various = "x0='1'";
   for (int i = 1; i < 4000; ++i) various += " or x" + std::to_string(i) + "<'1'";
-  CHECK(open.store->search(all_jobs(various)).count == 0);
+  CHECK(tests::awaited(open.store->search(all_jobs(various))).count == 0);
   const auto nested = [](int depth) {
     std::string filter = "x='0'";
     for (int i = 0; i < depth; ++i)
       filter = "(" + filter + (i % 2 == 0 ? ") and y='1'" : ") or y='1'");
     return filter;
   };
-  CHECK(open.store->search(all_jobs(nested(25))).count == 0);
-  CHECK_THROWS_AS(open.store->search(all_jobs(nested(190))), FilterError);
+  CHECK(tests::awaited(open.store->search(all_jobs(nested(25)))).count == 0);
+  CHECK_THROWS_AS(tests::awaited(open.store->search(all_jobs(nested(190)))), FilterError);
 }
 
 TEST_CASE("store: no filter takes long for its size alone", "[store]") {
@@ -383,23 +385,24 @@ TEST_CASE("store: no filter takes long for its size alone", "[store]") {
     texts += R"("it's \"quoted\"" 'it\'s' )";
     texts.back() = ']';
     const auto begun = runtime::Clock::now();
-    CHECK(ids(store.search(all_jobs("priority=" + numbers))) == "1");
-    CHECK(ids(store.search(all_jobs("priority!=" + numbers))) == "2");
-    CHECK(ids(store.search(all_jobs("payload=" + numbers))) == "1");
-    CHECK(ids(store.search(all_jobs("payload=" + texts))) == "1");
+    CHECK(ids(tests::awaited(store.search(all_jobs("priority=" + numbers)))) == "1");
+    CHECK(ids(tests::awaited(store.search(all_jobs("priority!=" + numbers)))) == "2");
+    CHECK(ids(tests::awaited(store.search(all_jobs("payload=" + numbers)))) == "1");
+    CHECK(ids(tests::awaited(store.search(all_jobs("payload=" + texts)))) == "1");
     std::string places = "id=['job/2'";
     for (int i = 3; i < 30000; ++i) places += " 'job/" + std::to_string(i) + "'";
-    CHECK(ids(store.search(all_jobs(places + "]"))) == "2");
+    CHECK(ids(tests::awaited(store.search(all_jobs(places + "]")))) == "2");
     CHECK(runtime::Clock::now() - begun < std::chrono::seconds(60));
     std::string various = "x0='0'";
     for (int i = 1; i < 30000; ++i) various += " or x" + std::to_string(i) + "='1'";
-    CHECK_THROWS_AS(store.search(all_jobs(various)), api::filter::FilterError);
+    CHECK_THROWS_AS(tests::awaited(store.search(all_jobs(various))), api::filter::FilterError);
     std::string deep = "a";
     for (int i = 0; i < 100; ++i) deep += "/a";
-    CHECK_THROWS_AS(store.search(all_jobs(deep + "='x'")), api::filter::FilterError);
+    CHECK_THROWS_AS(tests::awaited(store.search(all_jobs(deep + "='x'"))),
+                    api::filter::FilterError);
     auto odd = all_jobs();
     odd.order = {{{std::string("a\0b", 3)}, false}};
-    CHECK(store.search(odd).count == 2);
+    CHECK(tests::awaited(store.search(odd)).count == 2);
   });
 }
 
@@ -438,8 +441,8 @@ TEST_CASE("store: removes all that matches and nothing else", "[store]") {
     CHECK(unseen == 0);
     const auto removed = co_await store.remove_matching(request);
     CHECK(removed == 617);
-    CHECK(store.search(all_jobs()).count == 617);
-    CHECK(store.search(all_jobs("state!='QUEUED'")).count == 0);
+    CHECK(tests::awaited(store.search(all_jobs())).count == 617);
+    CHECK(tests::awaited(store.search(all_jobs("state!='QUEUED'"))).count == 0);
     const auto again = co_await store.remove_matching(request);
     CHECK(again == 0);
   });
@@ -460,27 +463,28 @@ TEST_CASE("store: jobs wait for entries by priority, then age; entries end the w
     co_await put_all(store, others, false);
     const auto waiting = [&store](std::int64_t limit) {
       std::string text;
-      for (const auto& entry : store.awaiting_entries(limit)) {
+      for (const auto& entry : tests::awaited(store.awaiting_entries(limit))) {
         text += entry.id.substr(4) + ":" + std::to_string(entry.priority) + " ";
       }
       return text;
     };
     CHECK(waiting(10) == "4:0 2:50 3:999 5:999 1:999 ");
     CHECK(waiting(2) == "4:0 2:50 ");
-    CHECK(store.awaiting_count() == 5);
+    CHECK(tests::awaited(store.awaiting_count()) == 5);
 
-    const auto revision = store.get("job/4")->revision;
+    const auto revision = tests::awaited(store.get("job/4"))->revision;
     std::vector<Store::EntryMade> made = {{"job/4", "/job/entries/entry-000-0000000001"},
                                           {"job/5", "/job/entries/entry-999-0000000002"},
                                           {"job/none", "/job/entries/entry-999-0000000003"}};
     co_await store.entries_made(std::move(made));
     CHECK(waiting(10) == "2:50 3:999 1:999 ");
-    CHECK(store.get("job/4")->document.at("tags") == json{"/job/entries/entry-000-0000000001"});
-    CHECK_FALSE(store.get("job/4")->awaits_entry);
-    CHECK(store.get("job/4")->revision == revision);
-    CHECK(store.get("job/5")->document.at("tags") == json{"kept"});
-    CHECK(store.get("job/5")->document.at("state") == "SUCCESS");
-    CHECK_FALSE(store.get("job/none"));
+    CHECK(tests::awaited(store.get("job/4"))->document.at("tags") ==
+          json{"/job/entries/entry-000-0000000001"});
+    CHECK_FALSE(tests::awaited(store.get("job/4"))->awaits_entry);
+    CHECK(tests::awaited(store.get("job/4"))->revision == revision);
+    CHECK(tests::awaited(store.get("job/5"))->document.at("tags") == json{"kept"});
+    CHECK(tests::awaited(store.get("job/5"))->document.at("state") == "SUCCESS");
+    CHECK_FALSE(tests::awaited(store.get("job/none")));
   });
 }
 
@@ -496,7 +500,8 @@ TEST_CASE("store: an entry noted late leaves the tags of the one who runs the jo
     std::vector<Store::EntryMade> made = {{"job/1", "/job/entries/entry-999-0000000001"},
                                           {"job/2", "/job/entries/entry-999-0000000002"}};
     co_await store.entries_made(std::move(made));
-    CHECK(store.get("job/1")->document.at("tags") == json{"monitor"});
-    CHECK(store.get("job/2")->document.at("tags") == json{"/job/entries/entry-999-0000000002"});
+    CHECK(tests::awaited(store.get("job/1"))->document.at("tags") == json{"monitor"});
+    CHECK(tests::awaited(store.get("job/2"))->document.at("tags") ==
+          json{"/job/entries/entry-999-0000000002"});
   });
 }
