@@ -69,6 +69,23 @@ class SqlWriter {
     return joined(parts, 0, parts.size(), joint);
   }
 
+  // "json_each(…) e1, json_each(…) e2": one row source for each name of the path.
+  std::string elements(const std::vector<std::string>& path) {
+    std::string sql;
+    for (std::size_t level = 0; level < path.size(); ++level) {
+      const auto name = bind(*json_path({path[level]}));
+      const auto from = level == 0 ? mapping_.document : "e" + std::to_string(level) + ".value";
+      auto list = "CASE json_type(" + from + ", " + name + ") WHEN 'array' THEN " + from + " -> " +
+                  name + " ELSE json_array(" + from + " -> " + name + ") END";
+      if (level > 0) {
+        list = "CASE WHEN e" + std::to_string(level) + ".type = 'object' THEN " + list + " END";
+        sql += ", ";
+      }
+      sql += "json_each(" + list + ") e" + std::to_string(level + 1);
+    }
+    return sql;
+  }
+
  private:
   // A balanced tree: SQLite refuses expressions deeper than 1000, and a chain of 4000 is as deep.
   std::string joined(const std::vector<const Node*>& parts, std::size_t begin, std::size_t end,
@@ -158,23 +175,6 @@ class SqlWriter {
       sql += " ELSE 0";
     }
     return "(" + sql + " END)";
-  }
-
-  // "json_each(…) e1, json_each(…) e2": one row source for each name of the path.
-  std::string elements(const std::vector<std::string>& path) {
-    std::string sql;
-    for (std::size_t level = 0; level < path.size(); ++level) {
-      const auto name = bind(*json_path({path[level]}));
-      const auto from = level == 0 ? mapping_.document : "e" + std::to_string(level) + ".value";
-      auto list = "CASE json_type(" + from + ", " + name + ") WHEN 'array' THEN " + from + " -> " +
-                  name + " ELSE json_array(" + from + " -> " + name + ") END";
-      if (level > 0) {
-        list = "CASE WHEN e" + std::to_string(level) + ".type = 'object' THEN " + list + " END";
-        sql += ", ";
-      }
-      sql += "json_each(" + list + ") e" + std::to_string(level + 1);
-    }
-    return sql;
   }
 
   std::string value_test(const Condition& condition, const std::string& type,
@@ -293,6 +293,17 @@ class SqlWriter {
 std::string to_sql(const Node& node, const SqlMapping& mapping, Millis now,
                    std::vector<SqlValue>& values) {
   return SqlWriter(mapping, now, values).node(node);
+}
+
+std::optional<ValuesAt> values_at(const std::vector<std::string>& path, const SqlMapping& mapping,
+                                  std::vector<SqlValue>& values) {
+  if (path.empty() || !json_path(path)) return std::nullopt;
+  const auto last = "e" + std::to_string(path.size());
+  ValuesAt found;
+  found.tables = SqlWriter(mapping, 0, values).elements(path);
+  found.type = last + ".type";
+  found.value = last + ".value";
+  return found;
 }
 
 std::optional<std::string> json_path(const std::vector<std::string>& path) {

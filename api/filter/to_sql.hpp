@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -36,6 +37,17 @@ struct SqlMapping {
 // to `values`, N counts from 1 over all of these. Throws FilterError as resolve() does.
 std::string to_sql(const Node& node, const SqlMapping& mapping, Millis now,
                    std::vector<SqlValue>& values);
+
+// Every single value (text, number, true, false) at a path, also inside arrays on the way and at
+// the end: one row of `tables` each.
+struct ValuesAt {
+  std::string tables;  // to be joined with what has the document
+  std::string type;    // "text", "integer", "real", "true", "false"; else it is no single value
+  std::string value;
+};
+// Parameters as in to_sql. Nothing for a path no document can be asked for.
+std::optional<ValuesAt> values_at(const std::vector<std::string>& path, const SqlMapping& mapping,
+                                  std::vector<SqlValue>& values);
 
 // "$.\"target-resource\".\"href\"" as SQLite's JSON functions take it; nothing for a name with a
 // double quote or a NUL in it, which they cannot reach.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "api/store/aggregations.hpp"
 #include "api/store/plain_columns.hpp"
 
 namespace jobengine::api::store {
@@ -166,6 +167,8 @@ SearchResult ResourceReader::search(const SearchRequest& request) {
     // A page that is not full ends the matches: counting again would only cost.
     const bool last_page = request.limit > 0 && got < request.limit && (got > 0 || offset == 0);
     result.count = last_page ? offset + got : count(selection);
+    result.aggregations =
+        aggregated(connection_, selection, request.collection, request.aggregations);
     return result;
   });
 }

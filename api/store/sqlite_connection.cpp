@@ -180,6 +180,9 @@ std::string Statement::text(int column) const {
 std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(handle_, column);
 }
+double Statement::real(int column) const {
+  return sqlite3_column_double(handle_, column);
+}
 bool Statement::is_null(int column) const {
   return sqlite3_column_type(handle_, column) == SQLITE_NULL;
 }
