@@ -95,12 +95,14 @@ json Collection::shown(json document) const {
 }
 
 void Collection::check_search(const store::SearchRequest& request) const {
-  for (const auto& name : hidden()) {
-    const bool asked =
-        (request.filter && compares(*request.filter, name)) ||
-        std::any_of(request.order.begin(), request.order.end(),
-                    [&](const store::Ordering& by) { return by.path.front() == name; });
-    if (asked) throw bad_request("attribute '" + name + "' cannot be searched or sorted by");
+  for (const auto& name : unsearchable()) {
+    const auto meant = [&](const auto& by) { return by.path.front() == name; };
+    const bool asked = (request.filter && compares(*request.filter, name)) ||
+                       std::any_of(request.order.begin(), request.order.end(), meant) ||
+                       std::any_of(request.aggregations.begin(), request.aggregations.end(), meant);
+    if (asked) {
+      throw bad_request("attribute '" + name + "' cannot be searched, sorted by or aggregated");
+    }
   }
 }
 
@@ -171,6 +173,8 @@ awaitable<http::Response> Collection::query(Call call) {
   request.offset = parameters.offset;
   request.limit = parameters.limit;
   if (parameters.select) request.only = needed_for(*parameters.select);
+  request.aggregations = std::move(parameters.aggregations);
+  const bool aggregated = !request.aggregations.empty();
   check_search(request);
   const auto found = co_await store_.search(std::move(request));
   json body;
@@ -188,6 +192,7 @@ awaitable<http::Response> Collection::query(Call call) {
     list.push_back(operation_entry("bulk-delete", name_));
   }
   if (!list.empty()) body["operations"] = std::move(list);
+  if (aggregated) body["aggregations"] = found.aggregations;
   co_return document_response(body);
 }
 

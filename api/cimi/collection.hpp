@@ -47,8 +47,10 @@ class Collection {
   virtual std::vector<std::string> further_operations(const nlohmann::json& document,
                                                       const access::Identity& who) const;
   virtual bool editable(const nlohmann::json& document) const;
-  // Top-level attributes nobody may see, search for or sort by.
+  // Top-level attributes nobody may see.
   virtual std::vector<std::string> hidden() const { return {}; }
+  // Top-level attributes nobody may search for, sort by or aggregate; at least what is hidden.
+  virtual std::vector<std::string> unsearchable() const { return hidden(); }
   virtual store::Visibility visibility(const access::Identity& who) const;
   virtual bool awaits_entry(const store::StoredDocument* before, const nlohmann::json& after) const;
   // After a change was committed.
@@ -73,7 +75,8 @@ class Collection {
  private:
   // Without what is hidden.
   nlohmann::json shown(nlohmann::json document) const;
-  // Throws CimiError when the search would tell of hidden attributes by what it finds.
+  // Throws CimiError when the search names an attribute that cannot be searched: what it finds
+  // would tell of hidden ones.
   void check_search(const store::SearchRequest& request) const;
   nlohmann::json operations(const nlohmann::json& document, const access::Identity& who) const;
   nlohmann::json row(const nlohmann::json& document, const access::Identity& who,
