@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "api/cimi/answers.hpp"
+#include "api/cimi/schema.hpp"
 #include "api/cimi/search_parameters.hpp"
 
 namespace jobengine::api::cimi {
@@ -65,6 +66,17 @@ CimiError method_not_allowed(const Call& call) {
 
 Collection::Collection(store::Store& store, std::string name, access::CollectionAcl acl)
     : store_(store), name_(std::move(name)), acl_(std::move(acl)) {}
+
+Description Collection::description() const {
+  Description description;
+  description.collection = name_;
+  description.text = "Resources of the kind " + name_ + ".";
+  description.attributes = described(common_attributes());
+  description.open = true;
+  description.acl = acl_.document();
+  description.can_bulk_delete = !acl_.bulk_delete.empty();
+  return description;
+}
 
 std::vector<std::string> Collection::further_operations(const json& /*document*/,
                                                         const access::Identity& /*who*/) const {

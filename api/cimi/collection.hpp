@@ -10,6 +10,7 @@
 #include "api/access/acl.hpp"
 #include "api/cimi/call.hpp"
 #include "api/cimi/cimi_error.hpp"
+#include "api/cimi/description.hpp"
 #include "api/cimi/timestamp.hpp"
 #include "api/http/response.hpp"
 #include "api/store/store.hpp"
@@ -27,6 +28,9 @@ class Collection {
   Collection& operator=(const Collection&) = delete;
 
   const std::string& name() const { return name_; }
+  // What documents and requests look like, for /api/openapi.json and /api/resource-metadata. By
+  // itself: the common attributes and any others, no operations.
+  virtual Description description() const;
 
   awaitable<http::Response> query(Call call);
   awaitable<http::Response> retrieve(Call call);

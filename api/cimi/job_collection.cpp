@@ -34,6 +34,28 @@ bool may_get_context(const json& job, const access::Identity& who) {
                             who.active_claim.starts_with("nuvlabox/"));
 }
 
+OperationDescription ending(const char* name, const char* text, const char* who) {
+  OperationDescription operation;
+  operation.name = name;
+  operation.text = text;
+  operation.who = who;
+  operation.conditional = true;
+  operation.answers = {{200, "The job, CANCELED.", resource_schema("job")}};
+  return operation;
+}
+
+OperationDescription getting_context() {
+  OperationDescription operation;
+  operation.name = "get-context";
+  operation.text =
+      "Gives the resources the job needs to be run, as far as this server holds them, by their id.";
+  operation.who = "administrators, and an edge with the manage right";
+  operation.answers = {{200,
+                        "The resources by their id.",
+                        {{"type", "object"}, {"additionalProperties", {{"type", "object"}}}}}};
+  return operation;
+}
+
 // What a cancel decides about the job and about the job for its children; assigned on the store's
 // thread, the second after the first in the same transaction.
 struct Cancellation {
@@ -45,6 +67,23 @@ struct Cancellation {
 
 JobCollection::JobCollection(store::Store& store, std::function<void()> entry_wanted)
     : Collection(store, "job", job_acl()), entry_wanted_(std::move(entry_wanted)) {}
+
+Description JobCollection::description() const {
+  auto description = Collection::description();
+  description.text =
+      "An action to be run once on a target resource, how far it is, and what came of it.";
+  description.attributes = described(job_schema());
+  description.open = false;
+  description.operations = {
+      ending("cancel",
+             "Ends the job as CANCELED. Of a job whose action begins with 'bulk' the children are "
+             "cancelled too, by a job cancel_children_jobs.",
+             "manage right, while the job is not in a final state"),
+      ending("timeout", "Ends the job as CANCELED because it took too long.",
+             "administrators, while the job is RUNNING"),
+      getting_context()};
+  return description;
+}
 
 json JobCollection::new_document(const Call& call, const std::string& id, WallTime now) {
   return new_job(call.body, id, call.who, now);

@@ -12,6 +12,7 @@ class JobCollection : public Collection {
   // `entry_wanted` is called on the io threads after a job that needs a queue entry was committed.
   JobCollection(store::Store& store, std::function<void()> entry_wanted);
 
+  Description description() const override;
   // cancel, timeout, get-context; spec 2.6.
   awaitable<http::Response> operate(Call call) override;
 

@@ -18,40 +18,8 @@ using nlohmann::json;
 constexpr std::size_t longest_status_message = 100000;
 constexpr std::size_t kept_of_status_message = 50000;
 
-const char* check_state(const json& value) {
-  const bool fine = value.is_string() && job::parse_job_state(value.get_ref<const std::string&>());
-  return fine ? nullptr : "one of QUEUED, RUNNING, FAILED, CANCELED, SUCCESS";
-}
-
-const char* check_mode(const json& value) {
-  const bool fine =
-      value.is_string() && job::parse_execution_mode(value.get_ref<const std::string&>());
-  return fine ? nullptr : "one of push, pull, mixed";
-}
-
-bool integer_between(const json& value, std::int64_t least, std::int64_t most) {
-  if (!value.is_number_integer()) return false;
-  if (value.is_number_unsigned() && value.get<std::uint64_t>() > 1000000) return false;
-  const auto number = value.get<std::int64_t>();
-  return number >= least && number <= most;
-}
-
-const char* check_progress(const json& value) {
-  return integer_between(value, 0, 100) ? nullptr : "an integer from 0 to 100";
-}
-
-const char* check_priority(const json& value) {
-  return integer_between(value, 0, 999) ? nullptr : "an integer from 0 (most urgent) to 999";
-}
-
-const char* check_type(const json& value) {
-  return value == "job" ? nullptr : "\"job\"";
-}
-
 // ^job/[a-z0-9]+(-[a-z0-9]+)*$
-bool is_parent_job(const json& value) {
-  if (!value.is_string()) return false;
-  const auto& text = value.get_ref<const std::string&>();
+bool is_job_id(const std::string& text) {
   if (!text.starts_with("job/") || text.size() == 4) return false;
   char last = '-';
   for (const char c : std::string_view(text).substr(4)) {
@@ -62,43 +30,102 @@ bool is_parent_job(const json& value) {
   return last != '-';
 }
 
-const char* check_job_id(const json& value) {
-  return is_parent_job(value) ? nullptr : "a job id such as \"job/1234\"";
+Shape job_id() {
+  Shape shape;
+  shape.words = "a job id such as \"job/1234\"";
+  shape.pattern = "^job/[a-z0-9]+(-[a-z0-9]+)*$";
+  shape.accepts = is_job_id;
+  return shape;
 }
 
-const char* check_job_ids(const json& value) {
-  const bool fine = value.is_array() && std::all_of(value.begin(), value.end(), is_parent_job);
-  return fine ? nullptr : "an array of job ids";
+Shape hrefs() {
+  auto shape =
+      shape::list_of(shape::href(), "an array of at least one map with a resource id as 'href'");
+  shape.least_items = 1;
+  return shape;
 }
 
-const char* check_payload(const json& value) {
-  static constexpr const char* expected = "a string that is not blank and holds JSON";
-  return check::non_blank(value) == nullptr ? nullptr : expected;
+Shape priority() {
+  auto shape = shape::integer(0, 999);
+  shape.words = "an integer from 0 (most urgent) to 999";
+  return shape;
 }
 
-const Schema& job_schema() {
-  static const Schema schema = common_attributes() + Schema{
-                                                         {"resource-type", check_type},
-                                                         {"state", check_state, true},
-                                                         {"action", check::non_blank, true},
-                                                         {"progress", check_progress, true},
-                                                         {"execution-mode", check_mode, true},
-                                                         {"version", check::non_negative, true},
-                                                         {"target-resource", check::href},
-                                                         {"affected-resources", check::hrefs},
-                                                         {"return-code", check::non_negative},
-                                                         {"status-message", check::text},
-                                                         {"time-of-status-change", check::time},
-                                                         {"parent-job", check_job_id},
-                                                         {"nested-jobs", check_job_ids},
-                                                         {"priority", check_priority},
-                                                         {"started", check::time},
-                                                         {"duration", check::non_negative},
-                                                         {"expiry", check::time},
-                                                         {"output", check::non_blank},
-                                                         {"payload", check_payload},
-                                                     };
-  return schema;
+Shape payload() {
+  auto shape = shape::non_blank();
+  shape.words = "a string that is not blank and holds JSON";
+  return shape;
+}
+
+Schema make_job_schema() {
+  using enum SetBy;
+  constexpr bool mandatory = true;
+  return common_attributes() +
+         Schema{
+             {"resource-type", shape::one_of({"job"}), "The collection.", Server, mandatory, {}},
+             {"state", shape::one_of({"QUEUED", "RUNNING", "FAILED", "CANCELED", "SUCCESS"}),
+              "How far it is; the last three are final. A new job is QUEUED.", Client, mandatory,
+              "QUEUED"},
+             {"action", shape::non_blank(), "What is to be done.", Creation, mandatory, {}},
+             {"progress", shape::integer(0, 100), "How much of it is done, in per cent.", Client,
+              mandatory, 0},
+             {"execution-mode", shape::one_of({"pull", "push", "mixed"}),
+              "push: an executor takes it from the queue; pull: whoever runs it fetches it by its "
+              "id; mixed: pushed first, pulled when that fails.",
+              Client, mandatory, "push"},
+             {"version", shape::integer(0),
+              "Of the way jobs are written; executors run those of version 2.", Client, mandatory,
+              job::supported_version},
+             {"target-resource", shape::href(), "What the action works on.", Creation, false, {}},
+             {"affected-resources",
+              hrefs(),
+              "What else it concerns; the target resource is added to them.",
+              Client,
+              false,
+              {}},
+             {"return-code", shape::integer(0), "Of the action; 0 is success.", Client, false, {}},
+             {"status-message",
+              shape::text(),
+              "What the action has to say. Of more than 100000 characters the first and the last "
+              "50000 are kept.",
+              Client,
+              false,
+              {}},
+             {"time-of-status-change",
+              shape::time(),
+              "When a job with a status message was changed last.",
+              Course,
+              false,
+              {}},
+             {"parent-job", job_id(), "The job that made this one.", Client, false, {}},
+             {"nested-jobs",
+              shape::list_of(job_id(), "an array of job ids"),
+              "Jobs made by this one.",
+              Client,
+              false,
+              {}},
+             {"priority",
+              priority(),
+              "Lower is sooner. A job without one counts as 999.",
+              Client,
+              false,
+              {}},
+             {"started", shape::time(), "When it was RUNNING first.", Course, false, {}},
+             {"duration",
+              shape::integer(0),
+              "Whole seconds from started to the end.",
+              Course,
+              false,
+              {}},
+             {"expiry", shape::time(), "When it may be removed.", Client, false, {}},
+             {"output", shape::non_blank(), "What the action has written.", Client, false, {}},
+             {"payload",
+              payload(),
+              "What the action is given, as JSON in a string.",
+              Client,
+              false,
+              {}},
+         };
 }
 
 void check_schema(const json& job) {
@@ -157,10 +184,16 @@ void set_end(json& job, WallTime now) {
   set_duration(job, now);
 }
 
-constexpr std::array<std::string_view, 5> set_by_server{"id", "resource-type", "created", "updated",
-                                                        "operations"};
+json without(json changes, SetBy who) {
+  for (const auto& attribute : job_schema()) {
+    if (attribute.set_by == who) changes.erase(attribute.name);
+  }
+  return changes;
+}
+
 json without_server_attributes(json body) {
-  for (const auto name : set_by_server) body.erase(std::string(name));
+  body = without(std::move(body), SetBy::Server);
+  body.erase("operations");
   return body;
 }
 
@@ -168,10 +201,7 @@ json without_server_attributes(json body) {
 json allowed_changes(const json& acl, json changes, const access::Identity& who) {
   changes = without_server_attributes(std::move(changes));
   changes.erase("created-by");
-  if (!who.is_admin()) {
-    changes.erase("action");
-    changes.erase("target-resource");
-  }
+  if (!who.is_admin()) changes = without(std::move(changes), SetBy::Creation);
   return access::editable_part(acl, std::move(changes), who);
 }
 
@@ -185,20 +215,6 @@ void add_affected_resource(json& job) {
     return one.is_object() && one.value("href", json()) == (*target)["href"];
   });
   if (!there) affected.push_back({{"href", (*target)["href"]}});
-}
-
-void set_acl(json& job, const std::string& owner) {
-  const auto acl = job.find("acl");
-  if (acl == job.end()) {
-    job["acl"] = access::acl_owned_by(owner);
-    return;
-  }
-  const auto error = access::acl_error(*acl);
-  const auto id = job["id"].get<std::string>();
-  if (!error.empty()) {
-    throw bad_request("resource " + id + " does not satisfy defined schema:\n" + error, id);
-  }
-  *acl = access::normalised_acl(*acl);
 }
 
 json awaiting_tags() {
@@ -221,6 +237,11 @@ std::string text_of(const json& job, const char* attribute) {
 }
 
 }  // namespace
+
+const Schema& job_schema() {
+  static const Schema schema = make_job_schema();
+  return schema;
+}
 
 bool is_final_state(const json& job) {
   const auto state = job::parse_job_state(text_of(job, "state"));
@@ -251,8 +272,9 @@ json new_job(const json& body, const std::string& id, const access::Identity& wh
   // Belongs to the queue: the path of the entry, once there is one.
   if (needs_entry(job)) job["tags"] = awaiting_tags();
   add_affected_resource(job);
-  set_acl(job, who.owner());
+  if (!job.contains("acl")) job["acl"] = access::acl_owned_by(who.owner());
   check_schema(job);
+  job["acl"] = access::normalised_acl(job["acl"]);
   condition_status_message(job, now);
   return job;
 }
@@ -272,13 +294,13 @@ json edited_job(const json& current, const JobEdit& edit, const access::Identity
   const json changes = allowed_changes(acl, edit.changes, who);
   job.update(changes);
   keep_awaiting_tags(current, job);
-  if (changes.contains("acl")) set_acl(job, who.owner());
   job["updated"] = timestamp(now);
   job["updated-by"] = who.user_id;
   if (is_running(job) && !job.contains("started")) job["started"] = job["updated"];
   condition_status_message(job, now);
   if (is_final_state(job)) set_end(job, now);
   check_schema(job);
+  if (changes.contains("acl")) job["acl"] = access::normalised_acl(job["acl"]);
   return job;
 }
 

@@ -1,15 +1,14 @@
 #include "api/cimi/schema.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <set>
-
-#include "api/access/acl.hpp"
-#include "api/cimi/timestamp.hpp"
 
 namespace jobengine::api::cimi {
 namespace {
 
 using nlohmann::json;
+using Type = Shape::Type;
 
 constexpr std::size_t longest_shown = 80;
 
@@ -19,141 +18,216 @@ std::string shown(const json& value) {
   return text;
 }
 
-bool lower(char c) {
-  return c >= 'a' && c <= 'z';
-}
-bool alphanumeric(char c) {
-  return lower(c) || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+// The offences found in one document.
+class Offences {
+ public:
+  void add(const std::string& where, const std::string& what) {
+    ++count_;
+    if (count_ <= most_lines) text_ += (text_.empty() ? "" : "\n") + where + ": " + what;
+  }
+  void missing(const std::string& where, const Shape& shape) {
+    add(where, "missing, expected " + expected(shape));
+  }
+  void unfit(const std::string& where, const json& value, const Shape& shape) {
+    add(where, shown(value) + ", expected " + expected(shape));
+  }
+  bool none() const { return count_ == 0; }
+  std::string text() const {
+    if (count_ <= most_lines) return text_;
+    return text_ + "\n… and " + std::to_string(count_ - most_lines) + " more";
+  }
+
+ private:
+  std::size_t count_ = 0;
+  std::string text_;
+};
+
+void look_at(const std::string& where, const Shape& shape, const json& value, Offences& found);
+
+bool text_fits(const Shape& shape, const json& value) {
+  if (!value.is_string()) return false;
+  const auto& text = value.get_ref<const std::string&>();
+  if (shape.accepts != nullptr && !shape.accepts(text)) return false;
+  return shape.one_of.empty() ||
+         std::find(shape.one_of.begin(), shape.one_of.end(), text) != shape.one_of.end();
 }
 
-// ^[a-z]([a-z-]*[a-z])?(/[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?)?$
-bool is_resource_id(std::string_view text) {
-  const auto slash = text.find('/');
-  const auto type = text.substr(0, slash);
-  if (type.empty() || !lower(type.front()) || !lower(type.back())) return false;
-  if (!std::all_of(type.begin(), type.end(), [](char c) { return lower(c) || c == '-'; })) {
+bool integer_fits(const Shape& shape, const json& value) {
+  constexpr auto largest = std::numeric_limits<std::int64_t>::max();
+  if (!value.is_number_integer()) return false;
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t{largest}) {
     return false;
   }
-  if (slash == std::string_view::npos) return true;
-  const auto name = text.substr(slash + 1);
-  if (name.empty() || !alphanumeric(name.front()) || !alphanumeric(name.back())) return false;
-  return std::all_of(name.begin(), name.end(),
-                     [](char c) { return alphanumeric(c) || c == '_' || c == '-'; });
+  const auto number = value.get<std::int64_t>();
+  return number >= shape.least && number <= shape.most.value_or(largest);
 }
 
-bool blank(const std::string& text) {
-  return text.find_first_not_of(" \t\r\n\f\v") == std::string::npos;
+void look_at_list(const std::string& where, const Shape& shape, const json& list, Offences& found) {
+  std::set<std::string> seen;
+  std::size_t place = 0;
+  for (const auto& item : list) {
+    const auto here = where + "[" + std::to_string(place++) + "]";
+    if (!shape.items.empty()) look_at(here, shape.items.front(), item, found);
+    if (!shape.distinct) continue;
+    const bool first = seen.insert(item.dump(-1, ' ', true, json::error_handler_t::replace)).second;
+    if (!first) found.add(here, shown(item) + " is there twice, expected " + expected(shape));
+  }
+}
+
+// `prefix`: "" or "target-resource/".
+void look_at_members(const std::string& prefix, const Schema& members, bool open,
+                     const json& document, Offences& found) {
+  for (const auto& member : members) {
+    const auto value = document.find(member.name);
+    if (value != document.end()) {
+      look_at(prefix + member.name, member.shape, *value, found);
+    } else if (member.mandatory) {
+      found.missing(prefix + member.name, member.shape);
+    }
+  }
+  if (open) return;
+  for (const auto& [key, value] : document.items()) {
+    const bool known = std::any_of(members.begin(), members.end(),
+                                   [&](const Attribute& one) { return one.name == key; });
+    if (!known) found.add(prefix + key, "unknown attribute");
+  }
+}
+
+void look_at(const std::string& where, const Shape& shape, const json& value, Offences& found) {
+  bool fine = false;
+  switch (shape.type) {
+    case Type::Text:
+      fine = text_fits(shape, value);
+      break;
+    case Type::Integer:
+      fine = integer_fits(shape, value);
+      break;
+    case Type::List:
+      fine = value.is_array() && value.size() >= shape.least_items;
+      if (fine) look_at_list(where, shape, value, found);
+      break;
+    case Type::Map:
+      fine = value.is_object();
+      if (fine) look_at_members(where + "/", shape.members, shape.open, value, found);
+      break;
+  }
+  if (!fine) found.unfit(where, value, shape);
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string expected_integer(const Shape& shape) {
+  const auto least = std::to_string(shape.least);
+  if (!shape.most) return "an integer of at least " + least + " and less than 2^63";
+  return "an integer from " + least + " to " + std::to_string(*shape.most);
+}
+
+json integer_schema(const Shape& shape) {
+  json schema = {{"type", "integer"}, {"format", "int64"}, {"minimum", shape.least}};
+  schema["maximum"] = shape.most.value_or(std::numeric_limits<std::int64_t>::max());
+  return schema;
+}
+
+json list_schema(const Shape& shape) {
+  json schema = {{"type", "array"}, {"items", json::object()}};
+  if (!shape.items.empty()) schema["items"] = json_schema(shape.items.front());
+  if (shape.least_items > 0) schema["minItems"] = shape.least_items;
+  if (shape.distinct) schema["uniqueItems"] = true;
+  return schema;
+}
+
+json map_schema(const Shape& shape) {
+  json schema = {{"type", "object"}, {"additionalProperties", shape.open}};
+  for (const auto& member : shape.members) {
+    schema["properties"][member.name] = json_schema(member.shape);
+    if (!member.text.empty()) schema["properties"][member.name]["description"] = member.text;
+    if (member.mandatory) schema["required"].push_back(member.name);
+  }
+  return schema;
 }
 
 }  // namespace
 
-namespace check {
-
-const char* non_blank(const json& value) {
-  const bool fine = value.is_string() && !blank(value.get_ref<const std::string&>());
-  return fine ? nullptr : "a string that is not blank";
-}
-
-const char* text(const json& value) {
-  return value.is_string() ? nullptr : "a string";
-}
-
-const char* time(const json& value) {
-  const bool fine =
-      value.is_string() && parse_timestamp(value.get_ref<const std::string&>()).has_value();
-  return fine ? nullptr : "a timestamp such as \"2024-05-06T07:08:09.123Z\"";
-}
-
-const char* resource_id(const json& value) {
-  const bool fine = value.is_string() && is_resource_id(value.get_ref<const std::string&>());
-  return fine ? nullptr : "a resource id such as \"deployment/1234\"";
-}
-
-const char* href(const json& value) {
-  const bool fine =
-      value.is_object() && value.contains("href") && resource_id(value["href"]) == nullptr;
-  return fine ? nullptr : "a map with a resource id as 'href'";
-}
-
-const char* hrefs(const json& value) {
-  const bool fine =
-      value.is_array() && !value.empty() &&
-      std::all_of(value.begin(), value.end(), [](const json& one) { return href(one) == nullptr; });
-  return fine ? nullptr : "an array of at least one map with a resource id as 'href'";
-}
-
-const char* tags(const json& value) {
-  static constexpr const char* expected = "an array of distinct strings";
-  if (!value.is_array()) return expected;
-  std::set<std::string> seen;
-  for (const auto& tag : value) {
-    if (!tag.is_string() || !seen.insert(tag.get<std::string>()).second) return expected;
+std::string expected(const Shape& shape) {
+  if (!shape.words.empty()) return shape.words;
+  switch (shape.type) {
+    case Type::Text:
+      if (shape.one_of.size() == 1) return "\"" + shape.one_of.front() + "\"";
+      return shape.one_of.empty() ? "a string" : "one of " + joined(shape.one_of);
+    case Type::Integer:
+      return expected_integer(shape);
+    case Type::List:
+      return "an array";
+    case Type::Map:
+      break;
   }
-  return nullptr;
+  return "a map";
 }
 
-const char* non_negative(const json& value) {
-  const bool fine =
-      value.is_number_integer() && (value.is_number_unsigned() || value.get<std::int64_t>() >= 0);
-  return fine ? nullptr : "an integer of at least 0";
+bool fits(const Shape& shape, const json& value) {
+  Offences found;
+  look_at({}, shape, value, found);
+  return found.none();
 }
 
-const char* acl(const json& value) {
-  return access::acl_error(value).empty()
-             ? nullptr
-             : "a map with 'owners' and optionally view-meta, view-data, view-acl, edit-meta, "
-               "edit-data, edit-acl, manage, delete: arrays of distinct principals such as "
-               "\"user/jane\"";
+json json_schema(const Shape& shape) {
+  json schema;
+  switch (shape.type) {
+    case Type::Text:
+      schema["type"] = "string";
+      if (!shape.pattern.empty()) schema["pattern"] = shape.pattern;
+      if (!shape.format.empty()) schema["format"] = shape.format;
+      if (!shape.one_of.empty()) schema["enum"] = shape.one_of;
+      return schema;
+    case Type::Integer:
+      return integer_schema(shape);
+    case Type::List:
+      return list_schema(shape);
+    case Type::Map:
+      break;
+  }
+  return map_schema(shape);
 }
-
-const char* object(const json& value) {
-  return value.is_object() ? nullptr : "a map";
-}
-
-}  // namespace check
 
 std::string schema_errors(const Schema& schema, const json& document) {
-  std::string errors;
-  for (const auto& attribute : schema) {
-    const auto found = document.find(std::string(attribute.name));
-    const std::string name(attribute.name);
-    if (found == document.end()) {
-      if (attribute.mandatory) errors += name + ": missing\n";
-      continue;
-    }
-    if (const char* expected = attribute.check(*found)) {
-      errors += name + ": " + shown(*found) + ", expected " + expected + "\n";
-    }
-  }
-  for (const auto& [key, value] : document.items()) {
-    const bool known = std::any_of(schema.begin(), schema.end(),
-                                   [&](const Attribute& one) { return one.name == key; });
-    if (!known) errors += key + ": unknown attribute\n";
-  }
-  if (!errors.empty()) errors.pop_back();
-  return errors;
+  Offences found;
+  look_at_members({}, schema, /*open=*/false, document, found);
+  return found.text();
 }
 
-Schema common_attributes() {
-  return {
-      {"id", check::resource_id, true},
-      {"resource-type", check::non_blank, true},
-      {"created", check::time, true},
-      {"updated", check::time, true},
-      {"acl", check::acl, true},
-      {"created-by", check::non_blank},
-      {"updated-by", check::non_blank},
-      {"name", check::non_blank},
-      {"description", check::non_blank},
-      {"parent", check::resource_id},
-      {"resource-metadata", check::resource_id},
-      {"tags", check::tags},
-  };
+std::vector<AttributeDescription> described(const Schema& schema) {
+  std::vector<AttributeDescription> attributes;
+  for (const auto& one : schema) {
+    AttributeDescription attribute;
+    attribute.name = one.name;
+    attribute.schema = json_schema(one.shape);
+    attribute.text = one.text;
+    attribute.set_by = one.set_by;
+    attribute.mandatory = one.mandatory;
+    attribute.fallback = one.fallback;
+    attributes.push_back(std::move(attribute));
+  }
+  return attributes;
 }
 
 Schema operator+(Schema first, const Schema& second) {
-  first.insert(first.end(), second.begin(), second.end());
+  for (const auto& attribute : second) first = with(std::move(first), attribute);
   return first;
+}
+
+Schema with(Schema schema, Attribute attribute) {
+  const auto same = std::find_if(schema.begin(), schema.end(),
+                                 [&](const Attribute& one) { return one.name == attribute.name; });
+  if (same == schema.end()) {
+    schema.push_back(std::move(attribute));
+  } else {
+    *same = std::move(attribute);
+  }
+  return schema;
 }
 
 }  // namespace jobengine::api::cimi

@@ -1,5 +1,6 @@
 #include "api/cimi/job_document.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "api/cimi/cimi_error.hpp"
@@ -96,6 +97,45 @@ TEST_CASE("add: what does not fit the schema is named with what was expected", "
   CHECK(refused(R"({"action": "a", "tags": ["x", "x"], "execution-mode": "pull"})"));
   CHECK(refused(R"({"action": "a", "acl": {"owners": []}})"));
   CHECK(refused(R"({"action": null})"));
+}
+
+TEST_CASE("add: each offence has a line of its own that says where, what and what was expected",
+          "[api]") {
+  std::string message;
+  const auto status = status_of(
+      [&] {
+        added(R"({"progress": 101, "target-resource": {"href": "Deployment/1", "zone": 7},
+                  "affected-resources": [{"href": "deployment/1"}, {"name": "x"}, 7],
+                  "nested-jobs": ["job/1", "job/A"], "tags": ["x", "y", "x"], "colour": "red",
+                  "execution-mode": "pull", "duration": 9223372036854775808,
+                  "acl": {"owners": ["jane"], "view": ["user/x"], "manage": "user/x"}})");
+      },
+      &message);
+  CHECK(status == 400);
+  CHECK(message ==
+        "resource job/1 does not satisfy defined schema:\n"
+        "acl/owners[0]: \"jane\", expected a principal such as \"user/jane\" or \"group/x\"\n"
+        "acl/manage: \"user/x\", expected an array of distinct principals\n"
+        "acl/view: unknown attribute\n"
+        "tags[2]: \"x\" is there twice, expected an array of distinct strings\n"
+        "action: missing, expected a string that is not blank\n"
+        "progress: 101, expected an integer from 0 to 100\n"
+        "target-resource/href: \"Deployment/1\", expected a resource id such as "
+        "\"deployment/1234\"\n"
+        "affected-resources[1]/href: missing, expected a resource id such as \"deployment/1234\"\n"
+        "affected-resources[2]: 7, expected a map with a resource id as 'href'\n"
+        "nested-jobs[1]: \"job/A\", expected a job id such as \"job/1234\"\n"
+        "duration: 9223372036854775808, expected an integer of at least 0 and less than 2^63\n"
+        "colour: unknown attribute");
+}
+
+TEST_CASE("add: a thousand offences make an answer of a few lines", "[api]") {
+  json body = {{"action", "a"}, {"execution-mode", "pull"}, {"tags", json::array()}};
+  for (int count = 0; count < 1000; ++count) body["tags"].push_back(count);
+  std::string message;
+  CHECK(status_of([&] { new_job(body, "job/1", admin(), noon); }, &message) == 400);
+  CHECK(std::count(message.begin(), message.end(), '\n') == 26);
+  CHECK(message.ends_with("\n… and 975 more"));
 }
 
 TEST_CASE("edit: the first RUNNING sets started, the end sets progress and duration", "[api]") {
