@@ -9,7 +9,7 @@ import re
 import sys
 
 COMMON = {'common/' + part for part in (
-    'runtime', 'zookeeper', 'queue', 'election', 'cimi', 'job', 'configuration', 'telemetry', 'program')}
+    'runtime', 'zookeeper', 'queue', 'election', 'cimi', 'job', 'json_schema', 'configuration', 'telemetry', 'program')}
 
 # folder -> folders whose headers it may include, besides its own. The longest matching folder counts.
 MAY_INCLUDE = {
@@ -20,6 +20,7 @@ MAY_INCLUDE = {
     'common/queue': {'common/zookeeper', 'common/runtime'},
     'common/election': {'common/zookeeper', 'common/runtime'},
     'common/job': {'common/runtime'},
+    'common/json_schema': set(),
     'common/cimi': {'common/runtime', 'common/job'},
     'common/configuration': {'common/runtime'},
     'common/telemetry': {'common/runtime'},
@@ -39,6 +40,7 @@ WRAPPED = {
     r'boost/beast.*': (2, ''),
     r'sqlite3\.h': (3, 'api/store/'),
     r'yaml-cpp/.*': (2, 'common/configuration/'),
+    r're2/.*': (1, 'common/json_schema/'),
     r'CLI/.*': (2, ''),
     r'spdlog/.*': (1, 'common/telemetry/'),
     r'prometheus/.*': (1, 'common/telemetry/'),
