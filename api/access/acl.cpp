@@ -35,10 +35,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 10> implicat
     {"view-data", "view-meta"},
 }};
 
-constexpr std::array<std::string_view, 11> metadata_keys{
-    "id",   "resource-type", "created", "updated",           "name",      "description",
-    "tags", "subtype",       "parent",  "resource-metadata", "operations"};
-
 std::string_view name_of(Right right) {
   for (const auto& [one, name] : right_names) {
     if (one == right) return name;

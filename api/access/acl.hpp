@@ -1,6 +1,7 @@
 // Access control lists of resources and collections (spec 3.8). Pure.
 #pragma once
 
+#include <array>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -20,6 +21,11 @@ enum class Right {
   Manage,
   Delete,
 };
+
+// The top-level attributes that view-meta shows.
+inline constexpr std::array<std::string_view, 11> metadata_keys{
+    "id",   "resource-type", "created", "updated",           "name",      "description",
+    "tags", "subtype",       "parent",  "resource-metadata", "operations"};
 
 // What is wrong with an acl as a client may send it, e.g. "acl: unknown key 'x'"; empty when it is
 // fine.

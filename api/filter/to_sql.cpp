@@ -56,17 +56,61 @@ std::vector<const Node*> merged(const Node& node, std::deque<Node>& made) {
   return parts;
 }
 
+// A balanced tree: SQLite refuses expressions deeper than 1000, and a chain of 4000 is as deep.
+std::string joined(const std::vector<std::string>& parts, std::size_t begin, std::size_t end,
+                   const std::string& joint) {
+  if (end - begin == 1) return parts[begin];
+  const auto middle = begin + (end - begin) / 2;
+  return "(" + joined(parts, begin, middle, joint) + joint + joined(parts, middle, end, joint) +
+         ")";
+}
+
+std::string joined(const std::vector<std::string>& parts, const std::string& joint) {
+  return joined(parts, 0, parts.size(), joint);
+}
+
+// A comparison as SQL, and whether it holds for what is not there.
+struct Written {
+  std::string sql;
+  bool negated = false;
+};
+
+std::string seen_under(const std::string& sight, const Written& comparison) {
+  if (sight.empty()) return comparison.sql;
+  return "(" + comparison.sql + (comparison.negated ? " OR NOT " : " AND ") + sight + ")";
+}
+
 class SqlWriter {
  public:
-  SqlWriter(const SqlMapping& mapping, Millis now, std::vector<SqlValue>& values)
-      : mapping_(mapping), now_(now), values_(values) {}
+  SqlWriter(const SqlMapping& mapping, Millis now, std::vector<SqlValue>& values,
+            const Sight& sight)
+      : mapping_(mapping), now_(now), values_(values), sight_(sight) {}
 
   std::string node(const Node& node) {
-    if (node.kind == Node::Kind::Comparison) return comparison(node.comparison);
+    if (node.kind == Node::Kind::Comparison) {
+      return seen_under(sight_.of(node.comparison.path, mapping_), comparison(node.comparison));
+    }
     const std::string joint = node.kind == Node::Kind::And ? " AND " : " OR ";
     std::deque<Node> made;
-    const auto parts = merged(node, made);
-    return joined(parts, 0, parts.size(), joint);
+    std::vector<std::string> parts;
+    // Comparisons of one sight are put under it together: thousands of conditions on sight take
+    // SQLite seconds.
+    std::map<std::pair<std::string, bool>, std::vector<std::string>> alike;
+    for (const Node* part : merged(node, made)) {
+      const bool simple = part->kind == Node::Kind::Comparison;
+      const auto& sight = simple ? sight_.of(part->comparison.path, mapping_) : always_;
+      if (sight.empty()) {
+        parts.push_back(this->node(*part));
+        continue;
+      }
+      auto written = comparison(part->comparison);
+      alike[{sight, written.negated}].push_back(std::move(written.sql));
+    }
+    for (const auto& [kind, list] : alike) {
+      const auto& [sight, negated] = kind;
+      parts.push_back(seen_under(sight, {joined(list, joint), negated}));
+    }
+    return joined(parts, joint);
   }
 
   // "json_each(…) e1, json_each(…) e2": one row source for each name of the path.
@@ -87,17 +131,7 @@ class SqlWriter {
   }
 
  private:
-  // A balanced tree: SQLite refuses expressions deeper than 1000, and a chain of 4000 is as deep.
-  std::string joined(const std::vector<const Node*>& parts, std::size_t begin, std::size_t end,
-                     const std::string& joint) {
-    if (end - begin == 1) return node(*parts[begin]);
-    const auto middle = begin + (end - begin) / 2;
-    const auto left = joined(parts, begin, middle, joint);
-    const auto right = joined(parts, middle, end, joint);
-    return "(" + left + joint + right + ")";
-  }
-
-  std::string comparison(const Comparison& comparison) {
+  Written comparison(const Comparison& comparison) {
     const auto condition = resolve(comparison, mapping_.types, now_);
     const auto column = mapping_.columns.find(joined_path(comparison.path));
     std::string positive;
@@ -108,7 +142,8 @@ class SqlWriter {
     } else {
       positive = on_document(condition, comparison.path);
     }
-    return condition.negated ? "(" + positive + " IS NOT TRUE)" : positive;
+    if (condition.negated) return {"(" + positive + " IS NOT TRUE)", true};
+    return {std::move(positive), false};
   }
 
   std::string full_text(const Condition& condition, const std::vector<std::string>& path) {
@@ -285,14 +320,23 @@ class SqlWriter {
   const SqlMapping& mapping_;
   const Millis now_;
   std::vector<SqlValue>& values_;
+  const Sight& sight_;
+  const std::string always_;
   std::map<SqlValue, std::size_t> parameters_;
 };
 
 }  // namespace
 
+const std::string& Sight::of(const std::vector<std::string>& path,
+                             const SqlMapping& mapping) const {
+  static const std::string always;
+  if (path.empty() || mapping.metadata.contains(path.front())) return always;
+  return path.front() == "acl" ? acl : data;
+}
+
 std::string to_sql(const Node& node, const SqlMapping& mapping, Millis now,
-                   std::vector<SqlValue>& values) {
-  return SqlWriter(mapping, now, values).node(node);
+                   std::vector<SqlValue>& values, const Sight& sight) {
+  return SqlWriter(mapping, now, values, sight).node(node);
 }
 
 std::optional<ValuesAt> values_at(const std::vector<std::string>& path, const SqlMapping& mapping,
@@ -300,7 +344,7 @@ std::optional<ValuesAt> values_at(const std::vector<std::string>& path, const Sq
   if (path.empty() || !json_path(path)) return std::nullopt;
   const auto last = "e" + std::to_string(path.size());
   ValuesAt found;
-  found.tables = SqlWriter(mapping, 0, values).elements(path);
+  found.tables = SqlWriter(mapping, 0, values, {}).elements(path);
   found.type = last + ".type";
   found.value = last + ".value";
   return found;

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -30,13 +31,25 @@ struct Column {
 struct SqlMapping {
   std::string document = "document";      // the column with the JSON text
   std::map<std::string, Column> columns;  // by joined path
+  // Top-level attributes that everybody sees who may see the document at all.
+  std::set<std::string> metadata;
   FieldTypes types;
+};
+
+// Conditions on a row under which who asks sees its attributes; empty: always. What is not seen is
+// as if it were not there.
+struct Sight {
+  std::string data;  // whatever is neither metadata nor the acl
+  std::string acl;
+
+  // For the attribute at that path.
+  const std::string& of(const std::vector<std::string>& path, const SqlMapping& mapping) const;
 };
 
 // A boolean expression; NULL counts as false. Parameters are written ?N; their values are appended
 // to `values`, N counts from 1 over all of these. Throws FilterError as resolve() does.
 std::string to_sql(const Node& node, const SqlMapping& mapping, Millis now,
-                   std::vector<SqlValue>& values);
+                   std::vector<SqlValue>& values, const Sight& sight = {});
 
 // Every single value (text, number, true, false) at a path, also inside arrays on the way and at
 // the end: one row of `tables` each.

@@ -271,7 +271,7 @@ json missing(Connection& connection, const Aggregation& aggregation, const Selec
   filter::Node absent;
   absent.comparison = {aggregation.path, filter::Operator::Equal, filter::Scalar(filter::Null{})};
   auto values = selection.values;
-  const auto condition = filter::to_sql(absent, mapping, /*now=*/0, values);
+  const auto condition = filter::to_sql(absent, mapping, /*now=*/0, values, selection.sight);
   Statement statement(
       connection, "SELECT count(*) FROM resource WHERE " + selection.where + " AND " + condition);
   statement.bind_all(values);
@@ -283,7 +283,10 @@ json aggregate(Connection& connection, const Aggregation& aggregation, const Sel
   if (aggregation.kind == Kind::Missing) {
     return missing(connection, aggregation, selection, mapping);
   }
-  const auto source = source_of(aggregation, selection, mapping);
+  auto seen = selection;
+  const auto& sight = selection.sight.of(aggregation.path, mapping);
+  if (!sight.empty()) seen.where += " AND " + sight;
+  const auto source = source_of(aggregation, seen, mapping);
   switch (aggregation.kind) {
     case Kind::Terms:
       return terms(connection, source);

@@ -1,5 +1,6 @@
 #include "api/store/migrations.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "common/runtime/failure.hpp"
@@ -11,7 +12,7 @@ constexpr std::int64_t application_id = 0x4A4F4245;  // "JOBE"
 
 // Never change one that has been released: append. All collections share one table; the columns
 // behind `acl` are filled for jobs only. Times are milliseconds since 1970.
-constexpr std::array<std::string_view, 1> migrations = {R"sql(
+constexpr std::array<std::string_view, 2> migrations = {R"sql(
 CREATE TABLE resource(
   row INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -47,6 +48,31 @@ CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 -- The last revision given to any document: one that is removed and made again gets no old ETag.
 CREATE TABLE revision(last INTEGER NOT NULL);
 INSERT INTO revision VALUES(0);
+)sql",
+                                                        R"sql(
+-- What a claim shows of a document: 1 its metadata, 2 all but the acl, 3 everything.
+ALTER TABLE acl_claim ADD COLUMN sees INTEGER NOT NULL DEFAULT 1;
+CREATE TEMP TABLE shown AS
+  SELECT row, claim, max(sees) AS sees FROM (
+    SELECT resource.row, value AS claim, 3 AS sees FROM resource, json_each(document, '$.acl.owners')
+    UNION ALL SELECT resource.row, value, 3 FROM resource, json_each(document, '$.acl."view-acl"')
+    UNION ALL SELECT resource.row, value, 2 FROM resource, json_each(document, '$.acl."view-data"')
+    UNION ALL SELECT resource.row, value, 1 FROM resource, json_each(document, '$.acl."view-meta"'))
+  GROUP BY row, claim;
+CREATE TEMP TABLE set_of AS
+  SELECT row, json_group_array(claim || ' ' || sees) AS claims
+  FROM (SELECT * FROM shown ORDER BY row, claim) GROUP BY row;
+DELETE FROM acl_claim;
+DELETE FROM acl_set;
+INSERT INTO acl_set(claims) SELECT DISTINCT claims FROM set_of;
+INSERT INTO acl_set(claims) VALUES('[]') ON CONFLICT DO NOTHING;
+INSERT INTO acl_claim(claim, acl, sees)
+  SELECT DISTINCT claim, acl, sees FROM shown JOIN set_of USING(row) JOIN acl_set USING(claims);
+CREATE UNIQUE INDEX temp.set_of_row ON set_of(row);
+UPDATE resource SET acl = (SELECT acl FROM acl_set WHERE claims =
+  coalesce((SELECT claims FROM set_of WHERE set_of.row = resource.row), '[]'));
+DROP TABLE shown;
+DROP TABLE set_of;
 )sql"};
 
 void check_owner(Connection& connection, std::int64_t version, const std::string& file) {
@@ -60,7 +86,7 @@ void check_owner(Connection& connection, std::int64_t version, const std::string
 
 }  // namespace
 
-void migrate(Connection& connection, const std::string& file) {
+void migrate(Connection& connection, const std::string& file, std::size_t versions) {
   // The lock comes first: another process may be doing the same.
   connection.run("BEGIN IMMEDIATE");
   const auto version = connection.integer("PRAGMA user_version");
@@ -71,7 +97,8 @@ void migrate(Connection& connection, const std::string& file) {
                            std::to_string(version) + ", known are up to " +
                            std::to_string(migrations.size()));
   }
-  for (auto next = static_cast<std::size_t>(version); next < migrations.size(); ++next) {
+  const auto end = std::min(versions, migrations.size());
+  for (auto next = static_cast<std::size_t>(version); next < end; ++next) {
     connection.run(std::string(migrations[next]));
     connection.run("PRAGMA user_version = " + std::to_string(next + 1));
   }

@@ -1,7 +1,9 @@
 #include "api/store/plain_columns.hpp"
 
-#include <algorithm>
+#include <array>
+#include <utility>
 
+#include "api/access/acl.hpp"
 #include "api/filter/evaluate.hpp"
 #include "common/runtime/failure.hpp"
 
@@ -27,6 +29,8 @@ filter::SqlMapping make_mapping(bool jobs) {
   mapping.columns = {{"id", {"id", Kind::Text}},
                      {"created", {"created", Kind::Date}},
                      {"updated", {"updated", Kind::Date}}};
+  for (const auto name : access::metadata_keys) mapping.metadata.emplace(name);
+  mapping.metadata.emplace("fulltext");  // the texts of metadata
   if (jobs) {
     mapping.columns.insert({{"state", {"state", Kind::Text}},
                             {"action", {"action", Kind::Text}},
@@ -66,19 +70,24 @@ PlainColumns plain_columns(const std::string& collection, const json& document) 
   return columns;
 }
 
-std::vector<std::string> claims_of(const json& document) {
-  std::vector<std::string> claims;
+std::map<std::string, Sees> claims_of(const json& document) {
+  std::map<std::string, Sees> claims;
   const auto acl = document.find("acl");
   if (acl == document.end() || !acl->is_object()) return claims;
-  for (const char* right : {"owners", "view-meta"}) {
+  static constexpr std::array<std::pair<const char*, Sees>, 4> rights{{
+      {"owners", Sees::Acl},
+      {"view-acl", Sees::Acl},
+      {"view-data", Sees::Data},
+      {"view-meta", Sees::Metadata},
+  }};
+  for (const auto& [right, sees] : rights) {
     const auto found = acl->find(right);
     if (found == acl->end() || !found->is_array()) continue;
     for (const auto& claim : *found) {
-      if (claim.is_string()) claims.push_back(claim.get<std::string>());
+      // The most comes first, and stays.
+      if (claim.is_string()) claims.emplace(claim.get<std::string>(), sees);
     }
   }
-  std::sort(claims.begin(), claims.end());
-  claims.erase(std::unique(claims.begin(), claims.end()), claims.end());
   return claims;
 }
 

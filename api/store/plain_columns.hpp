@@ -2,6 +2,7 @@
 // document. Pure.
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -28,8 +29,15 @@ struct PlainColumns {
 };
 PlainColumns plain_columns(const std::string& collection, const nlohmann::json& document);
 
-// The claims that may see the document (acl owners and view-meta), each once, sorted.
-std::vector<std::string> claims_of(const nlohmann::json& document);
+// What a claim shows of a document.
+enum class Sees {
+  Metadata = 1,  // view-meta
+  Data = 2,      // view-data: all but the acl
+  Acl = 3,       // view-acl and owners: everything
+};
+// The claims that see something of the document, with the most each shows. Needs its acl in normal
+// form.
+std::map<std::string, Sees> claims_of(const nlohmann::json& document);
 
 // How filters find these columns.
 const filter::SqlMapping& mapping_of(const std::string& collection);

@@ -30,9 +30,9 @@ bool names_ids(const filter::Node& node) {
 }
 
 // What to sort by; nothing for a name no document can be asked for. Missing values come last in
-// both directions, as in the original.
+// both directions, as in the original; so does what is not seen.
 std::string order_term(const Ordering& ordering, const std::string& collection,
-                       std::vector<filter::SqlValue>& values) {
+                       const filter::Sight& sight, std::vector<filter::SqlValue>& values) {
   const auto& mapping = mapping_of(collection);
   const auto path = filter::joined_path(ordering.path);
   std::string term;
@@ -45,6 +45,8 @@ std::string order_term(const Ordering& ordering, const std::string& collection,
     term = "json_extract(document, ?" + std::to_string(values.size()) + ")";
     if (mapping.types.dates.contains(path)) term = "je_millis(" + term + ")";
   }
+  const auto& seen = sight.of(ordering.path, mapping);
+  if (!seen.empty()) term = "CASE WHEN " + seen + " THEN " + term + " END";
   return term + (ordering.descending ? " DESC" : " ASC NULLS LAST");
 }
 
@@ -117,11 +119,14 @@ Selection selection_of(const SearchRequest& request) {
       values.emplace_back(claim);
       claims += (claims.empty() ? "?" : ",?") + std::to_string(values.size());
     }
-    selection.where += " AND acl IN (SELECT acl FROM acl_claim WHERE claim IN (" + claims + "))";
+    const auto shown_by = "acl IN (SELECT acl FROM acl_claim WHERE claim IN (" + claims + ")";
+    selection.where += " AND " + shown_by + ")";
+    selection.sight.data = shown_by + " AND sees >= 2)";
+    selection.sight.acl = shown_by + " AND sees >= 3)";
   }
   if (request.filter) {
     selection.where += " AND " + filter::to_sql(*request.filter, mapping_of(request.collection),
-                                                now_millis(), values);
+                                                now_millis(), values, selection.sight);
   }
   return selection;
 }
@@ -184,7 +189,7 @@ std::vector<StoredDocument> ResourceReader::page(const Selection& selection,
   auto values = selection.values;
   std::string order;
   for (const auto& ordering : request.order) {
-    const auto term = order_term(ordering, request.collection, values);
+    const auto term = order_term(ordering, request.collection, selection.sight, values);
     if (!term.empty()) order += term + ", ";
   }
   std::string sql =

@@ -14,6 +14,7 @@ namespace jobengine::api::store {
 struct Selection {
   std::string where;
   std::vector<filter::SqlValue> values;
+  filter::Sight sight;  // of who asks
 };
 Selection selection_of(const SearchRequest& request);
 

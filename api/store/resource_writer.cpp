@@ -14,6 +14,15 @@ bool is_final(const nlohmann::json& document) {
   return state && job::is_final(*state);
 }
 
+// ["user/a 3","user/b 1"], as the migration that introduced it writes it.
+std::string key_of(const std::map<std::string, Sees>& claims) {
+  auto key = nlohmann::json::array();
+  for (const auto& [claim, sees] : claims) {
+    key.push_back(claim + " " + std::to_string(static_cast<int>(sees)));
+  }
+  return key.dump();
+}
+
 }  // namespace
 
 ResourceWriter::ResourceWriter(Connection& connection)
@@ -30,7 +39,7 @@ ResourceWriter::ResourceWriter(Connection& connection)
       remove_(connection, "DELETE FROM resource WHERE id = ?1"),
       find_acl_(connection, "SELECT acl FROM acl_set WHERE claims = ?1"),
       add_acl_(connection, "INSERT INTO acl_set(claims) VALUES(?1) RETURNING acl"),
-      add_claim_(connection, "INSERT INTO acl_claim(claim, acl) VALUES(?1, ?2)"),
+      add_claim_(connection, "INSERT INTO acl_claim(claim, acl, sees) VALUES(?1, ?2, ?3)"),
       put_setting_(connection,
                    "INSERT INTO setting(name, value) VALUES(?1, ?2) "
                    "ON CONFLICT(name) DO UPDATE SET value = ?2"),
@@ -191,7 +200,7 @@ std::int64_t ResourceWriter::next_revision() {
 
 std::int64_t ResourceWriter::acl_of(const nlohmann::json& document) {
   const auto claims = claims_of(document);
-  const auto key = nlohmann::json(claims).dump();
+  const auto key = key_of(claims);
   if (const auto known = acls_.find(key); known != acls_.end()) return known->second;
   std::int64_t acl = 0;
   {
@@ -204,10 +213,11 @@ std::int64_t ResourceWriter::acl_of(const nlohmann::json& document) {
     add->bind(1, std::string_view(key));
     add->step();
     acl = add->integer(0);
-    for (const auto& claim : claims) {
+    for (const auto& [claim, sees] : claims) {
       const Use add_claim(add_claim_);
       add_claim->bind(1, std::string_view(claim));
       add_claim->bind(2, acl);
+      add_claim->bind(3, static_cast<std::int64_t>(sees));
       add_claim->step();
     }
   }

@@ -1,9 +1,12 @@
 // Filters mean the same as SQL and in memory: generated filters on generated documents, seeded.
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <functional>
+#include <optional>
 #include <random>
 #include <set>
 
+#include "api/access/acl.hpp"
 #include "api/filter/evaluate.hpp"
 #include "api/store/plain_columns.hpp"
 #include "api/store/sqlite_connection.hpp"
@@ -27,6 +30,7 @@ class Generator {
                    {"created", pick(dates)},
                    {"acl", {{"owners", {"user/a"}}}}};
     if (chance(2)) result["updated"] = pick(dates);
+    if (chance(2)) result["name"] = pick(texts);
     if (chance(2)) result["state"] = pick(texts);
     if (chance(2)) result["action"] = pick(texts);
     if (chance(2)) result["priority"] = static_cast<int>(below(1000));
@@ -38,6 +42,16 @@ class Generator {
       if (chance(2)) result[name] = value(2);
     }
     return result;
+  }
+
+  // In normal form, with something for user/a or nothing.
+  json acl() {
+    static const std::vector<std::string> rights = {
+        "owners", "view-meta", "view-data", "view-acl", "edit-data", "delete", "manage"};
+    json acl = {{"owners", {"user/b"}}};
+    acl[pick(rights)] = {"user/a"};
+    if (chance(3)) acl[pick(rights)] = {chance(2) ? "user/a" : "group/c"};
+    return access::normalised_acl(acl);
   }
 
   std::string filter(int depth) {
@@ -119,8 +133,8 @@ class Generator {
   bool chance(std::size_t one_in) { return below(one_in) == 0; }
   std::string pick(const std::vector<std::string>& from) { return from[below(from.size())]; }
 
-  const std::vector<std::string> texts = {"x",    "true", "xyz", "5",  "4.5",  "x%",   "X",
-                                          "xy_z", "zé",   "",    "05", "tree", "false"};
+  const std::vector<std::string> texts = {"x",    "true", "xyz", "5",  "4.5",  "x%",    "X",
+                                          "xy_z", "zé",   "",    "05", "tree", "false", "user/a"};
   const std::vector<std::string> dates = {"2024-01-01T00:00:00.000Z", "2024-01-31T23:59:59.999Z",
                                           "2024-02-01T01:00:00+02:00", "2023-12-31T00:00:00Z",
                                           "2024-06-15T12:30:00.5Z"};
@@ -149,7 +163,11 @@ class Generator {
                                           "target-resource",
                                           "missing",
                                           "missing/b",
-                                          "state/b"};
+                                          "state/b",
+                                          "name",
+                                          "fulltext",
+                                          "acl/owners",
+                                          "acl/view-meta"};
   const std::vector<std::string> equality = {"=", "!="};
   const std::vector<std::string> order = {"<", "<=", ">", ">="};
   std::mt19937 random_;
@@ -170,30 +188,24 @@ awaitable<void> put_all(store::Store& store, std::vector<json> documents) {
   co_await store.change(std::move(changes));
 }
 
-}  // namespace
+// As it is seen by who asks; nothing: not at all.
+using Seen = std::function<std::optional<json>(const json& document)>;
 
-TEST_CASE("filters: the store and the evaluation in memory select the same documents", "[store]") {
-  const tests::TemporaryDirectory folder;
-  const auto store = store::open_sqlite_store((folder.path() / "jobs.db").string());
-  const std::string collection = GENERATE("job", "thing");
-  Generator generator(20240131);
-  std::vector<json> documents;
-  for (int i = 0; i < 120; ++i) documents.push_back(generator.document(i, collection));
-  tests::run_on_loop(
-      [&](asio::io_context&) -> awaitable<void> { co_await put_all(*store, documents); });
+// Compares 500 filters; returns how many of them tell documents apart.
+std::size_t compare(store::Store& store, const store::SearchRequest& whose,
+                    const std::vector<json>& documents, const Seen& seen, Generator& generator) {
   std::size_t some = 0;
   for (int i = 0; i < 500; ++i) {
     const auto text = generator.filter(3);
     CAPTURE(text);
-    store::SearchRequest request;
-    request.collection = collection;
-    request.visibility.everything = true;
+    auto request = whose;
     request.filter = filter::parse(text);
     std::set<std::string> found;
-    for (const auto& row : tests::awaited(store->search(request)).rows) found.insert(row.id);
+    for (const auto& row : tests::awaited(store.search(request)).rows) found.insert(row.id);
     std::set<std::string> expected;
     for (const auto& document : documents) {
-      if (filter::matches(*request.filter, document, filter::FieldTypes{}, now_millis())) {
+      const auto shown = seen(document);
+      if (shown && filter::matches(*request.filter, *shown, filter::FieldTypes{}, now_millis())) {
         expected.insert(document.at("id"));
       }
     }
@@ -207,6 +219,48 @@ TEST_CASE("filters: the store and the evaluation in memory select the same docum
     }
     if (!expected.empty() && expected.size() < documents.size()) ++some;
   }
+  return some;
+}
+
+}  // namespace
+
+TEST_CASE("filters: the store and the evaluation in memory select the same documents", "[store]") {
+  const tests::TemporaryDirectory folder;
+  const auto store = store::open_sqlite_store((folder.path() / "jobs.db").string());
+  const std::string collection = GENERATE("job", "thing");
+  Generator generator(20240131);
+  std::vector<json> documents;
+  for (int i = 0; i < 120; ++i) documents.push_back(generator.document(i, collection));
+  tests::run_on_loop(
+      [&](asio::io_context&) -> awaitable<void> { co_await put_all(*store, documents); });
+  store::SearchRequest request;
+  request.collection = collection;
+  request.visibility.everything = true;
+  const auto all = [](const json& document) { return std::optional<json>(document); };
   // Filters that select nothing or all would prove little.
-  CHECK(some > 150);
+  CHECK(compare(*store, request, documents, all, generator) > 150);
+}
+
+TEST_CASE("filters: the store selects by what the caller sees of each document", "[store]") {
+  const tests::TemporaryDirectory folder;
+  const auto store = store::open_sqlite_store((folder.path() / "jobs.db").string());
+  const std::string collection = GENERATE("job", "thing");
+  Generator generator(20240229);
+  std::vector<json> documents;
+  for (int i = 0; i < 120; ++i) {
+    documents.push_back(generator.document(i, collection));
+    documents.back()["acl"] = generator.acl();
+  }
+  tests::run_on_loop(
+      [&](asio::io_context&) -> awaitable<void> { co_await put_all(*store, documents); });
+  const auto who = access::make_identity("user/a", "", {"group/nuvla-user"}, "");
+  store::SearchRequest request;
+  request.collection = collection;
+  request.visibility.claims = who.claims;
+  const auto seen = [&who](const json& document) -> std::optional<json> {
+    auto part = access::visible_part(document, who);
+    if (part.is_null()) return std::nullopt;
+    return part;
+  };
+  CHECK(compare(*store, request, documents, seen, generator) > 150);
 }
