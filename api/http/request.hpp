@@ -1,4 +1,4 @@
-// A request as the rest of job-api sees it; Beast stops in listener.cpp.
+// A request as the rest of job-api sees it; Beast stops in request_reader.cpp.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// An answer as the rest of job-api makes it; Beast stops in listener.cpp.
+// An answer as the rest of job-api makes it.
 #pragma once
 
 #include <functional>

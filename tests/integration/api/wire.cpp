@@ -33,6 +33,10 @@ bool Wire::send(const std::string& bytes) {
   return true;
 }
 
+void Wire::end_sending() {
+  ::shutdown(socket_, SHUT_WR);
+}
+
 bool Wire::read_some(std::string& received) {
   pollfd wanted{socket_, POLLIN, 0};
   if (::poll(&wanted, 1, 60000) != 1) FAIL("no answer within a minute; so far: " << received);

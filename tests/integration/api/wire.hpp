@@ -15,6 +15,8 @@ class Wire {
 
   // False when the other side is gone.
   bool send(const std::string& bytes);
+  // Says that nothing more will be sent; reads on.
+  void end_sending();
   // Everything until the other side closes; fails the test when it does not within a minute.
   std::string read_all();
   // Until that text came, or the end.

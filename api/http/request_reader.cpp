@@ -1,0 +1,135 @@
+#include "api/http/request_reader.hpp"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <limits>
+
+namespace jobengine::api::http {
+namespace {
+
+namespace beast = boost::beast;
+namespace wire = boost::beast::http;
+using boost::system::error_code;
+using Message = wire::request<wire::string_body>;
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return result;
+}
+
+Refusal refusal_of(const error_code& failure) {
+  if (failure == wire::error::body_limit) return {413, "request body too large"};
+  if (failure == wire::error::header_limit) return {431, "request header too large"};
+  return {400, "malformed HTTP request"};
+}
+
+// A line that ends without CR never ends for the parser: such a request would only time out.
+bool has_bare_line_feed(std::string_view text) {
+  for (auto at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
+    if (at == 0 || text[at - 1] != '\r') return true;
+  }
+  return false;
+}
+
+// Where a body ends must be beyond doubt: what another reader on the way understands differently
+// would be taken for a request (RFC 9112 6.3).
+Refusal framing_refusal(const Message& message) {
+  const auto codings = message.count(wire::field::transfer_encoding);
+  if (codings == 0) return {};
+  const bool chunked = beast::iequals(message[wire::field::transfer_encoding], "chunked");
+  if (!chunked && codings == 1) return {501, "Transfer-Encoding: only chunked is supported"};
+  if (codings > 1 || message.count(wire::field::content_length) > 0 || message.version() < 11) {
+    return {400, "malformed HTTP request"};
+  }
+  return {};
+}
+
+}  // namespace
+
+struct RequestReader::Parser {
+  wire::request_parser<wire::string_body> parser;
+  Message& message() { return parser.get(); }
+};
+
+RequestReader::RequestReader(const RequestLimits& limits)
+    : parser_(std::make_unique<Parser>()), limits_(limits) {
+  constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
+  parser_->parser.header_limit(static_cast<std::uint32_t>(std::min(limits.header, most)));
+  parser_->parser.body_limit(limits.body);
+  parser_->parser.eager(true);
+}
+
+RequestReader::~RequestReader() = default;
+
+std::size_t RequestReader::take(std::string_view bytes) {
+  std::size_t taken = 0;
+  while (!begun_ && bytes.substr(taken).starts_with("\r\n")) taken += 2;
+  bytes.remove_prefix(taken);
+  if (bytes.empty() || bytes == "\r") return taken;
+  begun_ = true;
+  error_code failure;
+  auto& parser = parser_->parser;
+  const auto used = parser.put(boost::asio::const_buffer(bytes.data(), bytes.size()), failure);
+  taken += used;
+  bytes.remove_prefix(used);
+  if (failure && failure != wire::error::need_more) {
+    refusal_ = refusal_of(failure);
+    return taken;
+  }
+  if (parser.is_header_done()) {
+    if (!header_read_) header_read();
+  } else if (has_bare_line_feed(bytes)) {
+    refuse(400, "malformed HTTP request");
+  }
+  done_ = refusal_.status == 0 && parser.is_done();
+  // Beyond the header the parser leaves only the line before a chunk, or the lines after the last.
+  if (!done_ && bytes.size() > limits_.header) refuse(400, "malformed HTTP request");
+  return taken;
+}
+
+void RequestReader::header_read() {
+  header_read_ = true;
+  const auto& message = parser_->message();
+  refusal_ = framing_refusal(message);
+  if (refusal_.status != 0) return;
+  if (message.version() >= 11 && message.count(wire::field::host) != 1) {
+    refuse(400, "one Host header is required");
+    return;
+  }
+  wants_continue_ = message.version() >= 11 && !parser_->parser.is_done() &&
+                    beast::iequals(message[wire::field::expect], "100-continue");
+}
+
+bool RequestReader::wants_continue() {
+  return std::exchange(wants_continue_, false);
+}
+
+Request RequestReader::release() {
+  auto& message = parser_->message();
+  Request request;
+  request.method = std::string(message.method_string());
+  request.target = std::string(message.target());
+  for (const auto& field : message) {
+    const auto name = field.name_string();
+    request.headers.emplace_back(lower(std::string_view(name.data(), name.size())),
+                                 std::string(field.value()));
+  }
+  request.body = std::move(message.body());
+  return request;
+}
+
+unsigned RequestReader::version() const {
+  return parser_->message().version();
+}
+
+bool RequestReader::keep_alive() const {
+  return parser_->message().keep_alive();
+}
+
+}  // namespace jobengine::api::http
