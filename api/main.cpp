@@ -14,6 +14,7 @@
 #include "api/cimi/account_collections.hpp"
 #include "api/cimi/accounts.hpp"
 #include "api/cimi/job_collection.hpp"
+#include "api/cimi/self_description.hpp"
 #include "api/cimi/service.hpp"
 #include "api/cimi/session_collection.hpp"
 #include "api/feed/queue_feed.hpp"
@@ -163,6 +164,7 @@ struct ServiceParts {
 
 std::unique_ptr<cimi::Service> make_service(const ServiceParts& parts,
                                             cimi::ServiceOptions options) {
+  const auto since = options.since;
   auto service = std::make_unique<cimi::Service>(parts.authentication, std::move(options));
   auto wanted = [feed = &parts.feed] { feed->wanted(); };
   service->offer(std::make_unique<cimi::JobCollection>(parts.store, wanted));
@@ -170,6 +172,7 @@ std::unique_ptr<cimi::Service> make_service(const ServiceParts& parts,
       std::make_unique<cimi::SessionCollection>(parts.store, parts.authentication, parts.hasher));
   service->offer(std::make_unique<cimi::UserCollection>(parts.store, parts.hasher));
   service->offer(std::make_unique<cimi::CredentialCollection>(parts.store));
+  cimi::offer_self_description(*service, since);
   return service;
 }
 

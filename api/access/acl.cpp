@@ -82,11 +82,11 @@ bool holds_any(const json& list, const Identity& identity) {
   });
 }
 
+}  // namespace
+
 bool is_metadata(std::string_view key) {
   return std::find(metadata_keys.begin(), metadata_keys.end(), key) != metadata_keys.end();
 }
-
-}  // namespace
 
 std::string acl_error(const json& acl) {
   if (!acl.is_object()) return "acl: must be a map with 'owners'";

@@ -38,6 +38,9 @@ nlohmann::json normalised_acl(const nlohmann::json& acl);
 // Owned by `claim`, with nothing else granted.
 nlohmann::json acl_owned_by(const std::string& claim);
 
+// Whether who may only see metadata sees that attribute.
+bool is_metadata(std::string_view attribute);
+
 // `acl` in normal form.
 bool allows(const nlohmann::json& acl, const Identity& identity, Right right);
 

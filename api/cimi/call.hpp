@@ -20,6 +20,7 @@ struct Call {
   nlohmann::json body;          // JSON body; null when there was none
   access::Identity who;
   std::string if_match;
+  std::string if_none_match;
   bool bulk = false;      // header "bulk" is present
   bool over_tls = false;  // says X-Forwarded-Proto
   std::string base_uri;   // "http://host/api/"

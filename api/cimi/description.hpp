@@ -21,9 +21,10 @@ struct AttributeDescription {
   nlohmann::json schema;  // what a value must be: a schema object of OpenAPI 3.0
   std::string text;       // one sentence for people
   SetBy set_by = SetBy::Client;
-  bool mandatory = false;   // every resource of the collection has it
-  bool searchable = true;   // filter, orderby, aggregation
-  nlohmann::json fallback;  // what an add without it stores; null: nothing
+  bool mandatory = false;      // every resource of the collection has it
+  bool needed_on_add = false;  // an add without it is refused
+  bool searchable = true;      // filter, orderby, aggregation
+  nlohmann::json fallback;     // what an add without it stores; null: nothing
 };
 
 struct AnswerDescription {
@@ -41,8 +42,8 @@ struct ParameterDescription {
   bool required = false;
 };
 
-// Something that can be done to one resource (<method> /api/<collection>/<uuid>/<name>), or to many
-// by PATCH /api/<collection>/<name>.
+// Something that can be done: to one resource (<method> /api/<collection>/<uuid>/<name>), or to
+// many by PATCH /api/<collection>/<name>.
 struct OperationDescription {
   std::string name;               // "cancel"
   std::string text;               // what it does
@@ -72,9 +73,19 @@ struct Description {
   std::vector<OperationDescription> bulk_actions;  // on what a filter finds
 };
 
+// What answers below /api/ without being a collection of the store.
+struct EndpointDescription {
+  std::string name;  // "openapi.json"
+  std::string text;
+  bool anonymous = false;   // needs no session
+  bool collection = false;  // named by the cloud entry point
+  // Of /api/<endpoint>, or, with a name, of /api/<endpoint>/<name>.
+  std::vector<OperationDescription> methods;
+};
+
 // The schema of a resource of that collection, by reference: for answers.
 nlohmann::json resource_schema(const std::string& collection);
-// {"type": "object", "properties": …} of the attributes clients may send.
-nlohmann::json client_schema(const Description& description);
+// Of an answer to an operation that made a job.
+nlohmann::json accepted_schema();
 
 }  // namespace jobengine::api::cimi

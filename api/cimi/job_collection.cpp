@@ -6,6 +6,7 @@
 
 #include "api/cimi/answers.hpp"
 #include "api/cimi/job_document.hpp"
+#include "api/cimi/job_schema.hpp"
 
 namespace jobengine::api::cimi {
 namespace {
@@ -106,6 +107,14 @@ std::vector<std::string> JobCollection::further_operations(const json& document,
   if (may_cancel(document, who)) names.emplace_back("cancel");
   if (may_time_out(document, who)) names.emplace_back("timeout");
   if (may_get_context(document, who)) names.emplace_back("get-context");
+  return names;
+}
+
+std::vector<std::string> JobCollection::unsearchable() const {
+  std::vector<std::string> names;
+  for (const auto& attribute : job_schema()) {
+    if (!attribute.searchable) names.push_back(attribute.name);
+  }
   return names;
 }
 

@@ -24,7 +24,7 @@ class JobCollection : public Collection {
                                               const access::Identity& who) const override;
   bool editable(const nlohmann::json& document) const override;
   // Not the status message: up to 100000 characters that no index has, as in the original.
-  std::vector<std::string> unsearchable() const override { return {"status-message"}; }
+  std::vector<std::string> unsearchable() const override;
   bool awaits_entry(const store::StoredDocument* before,
                     const nlohmann::json& after) const override;
   void committed(const store::StoredDocument& stored) override;

@@ -5,7 +5,7 @@
 
 #include "api/access/acl.hpp"
 #include "api/cimi/cimi_error.hpp"
-#include "api/cimi/schema.hpp"
+#include "api/cimi/job_schema.hpp"
 #include "common/job/job.hpp"
 #include "common/job/job_state.hpp"
 
@@ -17,116 +17,6 @@ using nlohmann::json;
 // A status-message of more characters keeps this many from either end.
 constexpr std::size_t longest_status_message = 100000;
 constexpr std::size_t kept_of_status_message = 50000;
-
-// ^job/[a-z0-9]+(-[a-z0-9]+)*$
-bool is_job_id(const std::string& text) {
-  if (!text.starts_with("job/") || text.size() == 4) return false;
-  char last = '-';
-  for (const char c : std::string_view(text).substr(4)) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    if (!letter && (c != '-' || last == '-')) return false;
-    last = c;
-  }
-  return last != '-';
-}
-
-Shape job_id() {
-  Shape shape;
-  shape.words = "a job id such as \"job/1234\"";
-  shape.pattern = "^job/[a-z0-9]+(-[a-z0-9]+)*$";
-  shape.accepts = is_job_id;
-  return shape;
-}
-
-Shape hrefs() {
-  auto shape =
-      shape::list_of(shape::href(), "an array of at least one map with a resource id as 'href'");
-  shape.least_items = 1;
-  return shape;
-}
-
-Shape priority() {
-  auto shape = shape::integer(0, 999);
-  shape.words = "an integer from 0 (most urgent) to 999";
-  return shape;
-}
-
-Shape payload() {
-  auto shape = shape::non_blank();
-  shape.words = "a string that is not blank and holds JSON";
-  return shape;
-}
-
-Schema make_job_schema() {
-  using enum SetBy;
-  constexpr bool mandatory = true;
-  return common_attributes() +
-         Schema{
-             {"resource-type", shape::one_of({"job"}), "The collection.", Server, mandatory, {}},
-             {"state", shape::one_of({"QUEUED", "RUNNING", "FAILED", "CANCELED", "SUCCESS"}),
-              "How far it is; the last three are final. A new job is QUEUED.", Client, mandatory,
-              "QUEUED"},
-             {"action", shape::non_blank(), "What is to be done.", Creation, mandatory, {}},
-             {"progress", shape::integer(0, 100), "How much of it is done, in per cent.", Client,
-              mandatory, 0},
-             {"execution-mode", shape::one_of({"pull", "push", "mixed"}),
-              "push: an executor takes it from the queue; pull: whoever runs it fetches it by its "
-              "id; mixed: pushed first, pulled when that fails.",
-              Client, mandatory, "push"},
-             {"version", shape::integer(0),
-              "Of the way jobs are written; executors run those of version 2.", Client, mandatory,
-              job::supported_version},
-             {"target-resource", shape::href(), "What the action works on.", Creation, false, {}},
-             {"affected-resources",
-              hrefs(),
-              "What else it concerns; the target resource is added to them.",
-              Client,
-              false,
-              {}},
-             {"return-code", shape::integer(0), "Of the action; 0 is success.", Client, false, {}},
-             {"status-message",
-              shape::text(),
-              "What the action has to say. Of more than 100000 characters the first and the last "
-              "50000 are kept.",
-              Client,
-              false,
-              {}},
-             {"time-of-status-change",
-              shape::time(),
-              "When a job with a status message was changed last.",
-              Course,
-              false,
-              {}},
-             {"parent-job", job_id(), "The job that made this one.", Client, false, {}},
-             {"nested-jobs",
-              shape::list_of(job_id(), "an array of job ids"),
-              "Jobs made by this one.",
-              Client,
-              false,
-              {}},
-             {"priority",
-              priority(),
-              "Lower is sooner. A job without one counts as 999.",
-              Client,
-              false,
-              {}},
-             {"started", shape::time(), "When it was RUNNING first.", Course, false, {}},
-             {"duration",
-              shape::integer(0),
-              "Whole seconds from started to the end.",
-              Course,
-              false,
-              {}},
-             {"expiry", shape::time(), "When it may be removed.", Client, false, {}},
-             {"output", shape::non_blank(), "What the action has written.", Client, false, {}},
-             {"payload",
-              payload(),
-              "What the action is given, as JSON in a string.",
-              Client,
-              false,
-              {}},
-         };
-}
 
 void check_schema(const json& job) {
   const auto errors = schema_errors(job_schema(), job);
@@ -237,11 +127,6 @@ std::string text_of(const json& job, const char* attribute) {
 }
 
 }  // namespace
-
-const Schema& job_schema() {
-  static const Schema schema = make_job_schema();
-  return schema;
-}
 
 bool is_final_state(const json& job) {
   const auto state = job::parse_job_state(text_of(job, "state"));

@@ -7,13 +7,9 @@
 #include <vector>
 
 #include "api/access/identity.hpp"
-#include "api/cimi/schema.hpp"
 #include "api/cimi/timestamp.hpp"
 
 namespace jobengine::api::cimi {
-
-// What a job may be made of, and nothing else.
-const Schema& job_schema();
 
 // A new job from the body of an add. Throws CimiError 400 when it does not satisfy the schema.
 nlohmann::json new_job(const nlohmann::json& body, const std::string& id,

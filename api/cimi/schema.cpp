@@ -81,7 +81,7 @@ void look_at_members(const std::string& prefix, const Schema& members, bool open
     const auto value = document.find(member.name);
     if (value != document.end()) {
       look_at(prefix + member.name, member.shape, *value, found);
-    } else if (member.mandatory) {
+    } else if (member.need != Need::Free) {
       found.missing(prefix + member.name, member.shape);
     }
   }
@@ -145,7 +145,7 @@ json map_schema(const Shape& shape) {
   for (const auto& member : shape.members) {
     schema["properties"][member.name] = json_schema(member.shape);
     if (!member.text.empty()) schema["properties"][member.name]["description"] = member.text;
-    if (member.mandatory) schema["required"].push_back(member.name);
+    if (member.need != Need::Free) schema["required"].push_back(member.name);
   }
   return schema;
 }
@@ -207,7 +207,9 @@ std::vector<AttributeDescription> described(const Schema& schema) {
     attribute.schema = json_schema(one.shape);
     attribute.text = one.text;
     attribute.set_by = one.set_by;
-    attribute.mandatory = one.mandatory;
+    attribute.mandatory = one.need != Need::Free;
+    attribute.needed_on_add = one.need == Need::Sent;
+    attribute.searchable = one.searchable;
     attribute.fallback = one.fallback;
     attributes.push_back(std::move(attribute));
   }

@@ -41,13 +41,21 @@ struct Shape {
   bool open = true;  // may have others, too
 };
 
+enum class Need {
+  Free,    // may be missing
+  Stored,  // every resource has it; the server fills it in where an add leaves it out
+  Sent,    // an add without it is refused
+};
+
 struct Attribute {
   std::string name;
   Shape shape;
-  std::string text;  // one sentence for people
+  std::string text = {};  // one sentence for people
   SetBy set_by = SetBy::Client;
-  bool mandatory = false;
-  nlohmann::json fallback;  // what an add without it stores; null: nothing
+  Need need = Need::Free;
+  // What an add without it stores; null: nothing, or what depends on the sender.
+  nlohmann::json fallback = nullptr;
+  bool searchable = true;
 };
 using Schema = std::vector<Attribute>;
 

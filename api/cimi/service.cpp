@@ -52,8 +52,30 @@ void Service::offer(std::unique_ptr<Collection> collection) {
   collections_[name] = std::move(collection);
 }
 
+void Service::offer(EndpointDescription description, Endpoint endpoint) {
+  const auto name = description.name;
+  endpoints_[name] = {std::move(description), std::move(endpoint)};
+}
+
 void Service::offer(std::string name, Endpoint endpoint) {
-  endpoints_[std::move(name)] = std::move(endpoint);
+  EndpointDescription description;
+  description.name = std::move(name);
+  OperationDescription get;
+  get.method = "get";
+  description.methods = {std::move(get)};
+  offer(std::move(description), std::move(endpoint));
+}
+
+std::vector<Description> Service::descriptions() const {
+  std::vector<Description> list;
+  for (const auto& [name, collection] : collections_) list.push_back(collection->description());
+  return list;
+}
+
+std::vector<EndpointDescription> Service::endpoint_descriptions() const {
+  std::vector<EndpointDescription> list;
+  for (const auto& [name, offered] : endpoints_) list.push_back(offered.description);
+  return list;
 }
 
 awaitable<http::Response> Service::answer(http::Request request) {
@@ -83,12 +105,13 @@ awaitable<http::Response> Service::dispatch(const http::Request& request, http::
   Call call = read_call(request, std::move(route), options_.body_limit);
   if (call.route.kind == Kind::CloudEntryPoint) co_return entry_point(call);
   const auto endpoint = endpoints_.find(call.route.collection);
-  if (endpoint != endpoints_.end() && call.route.uuid.empty()) {
+  const auto collection = collections_.find(call.route.collection);
+  const bool below = !call.route.uuid.empty() || !call.route.operation.empty();
+  if (endpoint != endpoints_.end() && (!below || collection == collections_.end())) {
     call.who = co_await authentication_.identify(request);
-    auto answer = endpoint->second(std::move(call));
+    auto answer = endpoint->second.run(std::move(call));
     co_return co_await std::move(answer);
   }
-  const auto collection = collections_.find(call.route.collection);
   if (collection == collections_.end() || call.route.kind == Kind::MethodNotAllowed) {
     throw method_not_allowed(call);
   }
@@ -129,6 +152,9 @@ awaitable<http::Response> Service::ask(Collection& collection, Call call) {
 http::Response Service::entry_point(const Call& call) const {
   std::vector<std::string> names;
   for (const auto& [name, collection] : collections_) names.push_back(name);
+  for (const auto& [name, offered] : endpoints_) {
+    if (offered.description.collection) names.push_back(name);
+  }
   return document_response(cloud_entry_point(names, call.base_uri, options_.since));
 }
 

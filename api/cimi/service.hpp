@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "api/access/authentication.hpp"
 #include "api/cimi/collection.hpp"
@@ -27,9 +28,15 @@ class Service {
  public:
   // `authentication` must outlive it.
   Service(access::Authentication& authentication, ServiceOptions options);
-  // Before the first request. An endpoint gets every request for /api/<name>, of any method.
+  // Before the first request. An endpoint gets every request for /api/<name>, of any method, and
+  // those for /api/<name>/… unless there is a collection of that name.
   void offer(std::unique_ptr<Collection> collection);
+  void offer(EndpointDescription description, Endpoint endpoint);
   void offer(std::string name, Endpoint endpoint);
+
+  // Of all that was offered so far, by name.
+  std::vector<Description> descriptions() const;
+  std::vector<EndpointDescription> endpoint_descriptions() const;
 
   awaitable<http::Response> answer(http::Request request);
 
@@ -41,7 +48,11 @@ class Service {
   access::Authentication& authentication_;
   ServiceOptions options_;
   std::map<std::string, std::unique_ptr<Collection>> collections_;
-  std::map<std::string, Endpoint> endpoints_;
+  struct Offered {
+    EndpointDescription description;
+    Endpoint run;
+  };
+  std::map<std::string, Offered> endpoints_;
 };
 
 }  // namespace jobengine::api::cimi

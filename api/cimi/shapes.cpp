@@ -104,7 +104,7 @@ Shape resource_id() {
 }
 
 Shape href() {
-  auto shape = map({{"href", resource_id(), "The id of the resource.", SetBy::Client, true, {}}});
+  auto shape = map({{"href", resource_id(), "The id of the resource.", SetBy::Client, Need::Sent}});
   shape.words = "a map with a resource id as 'href'";
   return shape;
 }
@@ -133,10 +133,11 @@ Shape acl() {
   auto owners = principals;
   owners.words = "an array of at least one principal, each once";
   owners.least_items = 1;
-  Schema members{{"owners", std::move(owners), "They have every right.", SetBy::Client, true, {}}};
+  Schema members{
+      {"owners", std::move(owners), "They have every right.", SetBy::Client, Need::Sent}};
   for (const char* right : {"view-meta", "view-data", "view-acl", "edit-meta", "edit-data",
                             "edit-acl", "manage", "delete"}) {
-    members.push_back({right, principals, {}, SetBy::Client, false, {}});
+    members.push_back({right, principals});
   }
   auto shape = map(std::move(members));
   shape.open = false;
@@ -155,35 +156,21 @@ Shape map(Schema members) {
 
 Schema common_attributes() {
   using enum SetBy;
-  constexpr bool mandatory = true;
   return {
-      {"id", shape::resource_id(), "<collection>/<uuid>", Server, mandatory, {}},
-      {"resource-type", shape::non_blank(), "The collection.", Server, mandatory, {}},
-      {"created", shape::time(), "When it was added.", Server, mandatory, {}},
-      {"updated", shape::time(), "When it was changed last.", Server, mandatory, {}},
-      {"acl",
-       shape::acl(),
-       "Who may do what with it; without one its creator owns it.",
-       Client,
-       mandatory,
-       {}},
-      {"created-by",
-       shape::non_blank(),
-       "Who added it; administrators may say somebody else.",
-       Creation,
-       false,
-       {}},
-      {"updated-by", shape::non_blank(), "Who changed it last.", Course, false, {}},
-      {"name", shape::non_blank(), "A short name for people.", Client, false, {}},
-      {"description", shape::non_blank(), "A longer text for people.", Client, false, {}},
-      {"parent", shape::resource_id(), "The resource it belongs to.", Client, false, {}},
-      {"resource-metadata",
-       shape::resource_id(),
-       "The resource that describes this kind.",
-       Client,
-       false,
-       {}},
-      {"tags", shape::tags(), "Free words, each once.", Client, false, {}},
+      {"id", shape::resource_id(), "<collection>/<uuid>", Server, Need::Stored},
+      {"resource-type", shape::non_blank(), "The collection.", Server, Need::Stored},
+      {"created", shape::time(), "When it was added.", Server, Need::Stored},
+      {"updated", shape::time(), "When it was changed last.", Server, Need::Stored},
+      {"acl", shape::acl(), "Who may do what with it; without one its creator owns it.", Client,
+       Need::Stored},
+      {"created-by", shape::non_blank(), "Who added it; administrators may say somebody else.",
+       Creation},
+      {"updated-by", shape::non_blank(), "Who changed it last.", Course},
+      {"name", shape::non_blank(), "A short name for people."},
+      {"description", shape::non_blank(), "A longer text for people."},
+      {"parent", shape::resource_id(), "The resource it belongs to."},
+      {"resource-metadata", shape::resource_id(), "The resource that describes this kind."},
+      {"tags", shape::tags(), "Free words, each once."},
   };
 }
 
