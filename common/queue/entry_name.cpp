@@ -28,6 +28,7 @@ std::string EntryName::text() const {
 std::optional<EntryName> parse_entry_name(std::string_view text) {
   constexpr std::string_view start = "entry-";
   constexpr std::size_t priority_digits = 3;
+  const std::string_view whole = text;
   if (!text.starts_with(start)) return std::nullopt;
   text.remove_prefix(start.size());
   if (text.size() < priority_digits + 2 || text[priority_digits] != '-') return std::nullopt;
@@ -37,6 +38,9 @@ std::optional<EntryName> parse_entry_name(std::string_view text) {
       sequence.size() < 10 || !parse_whole(sequence, name.sequence)) {
     return std::nullopt;
   }
+  // "-00" and leading zeros are read as numbers, but we would write them in another way: the node
+  // would not be found by its name.
+  if (name.text() != whole) return std::nullopt;
   return name;
 }
 

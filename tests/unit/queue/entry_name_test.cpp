@@ -21,7 +21,8 @@ TEST_CASE("entry name: served by priority, then by arrival", "[queue]") {
 TEST_CASE("entry name: names of another form are none", "[queue]") {
   for (const char* text :
        {"", "entry", "entry-", "entry-050", "entry-050-", "entry-050-12", "entry-5-0000000012",
-        "entry-abc-0000000012", "entry-050-00000000xx", "lock-050-0000000012"}) {
+        "entry-abc-0000000012", "entry-050-00000000xx", "lock-050-0000000012",
+        "entry--00-0000000012", "entry-050-00000000000000012"}) {
     CAPTURE(text);
     REQUIRE_FALSE(parse_entry_name(text));
   }
