@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "api/access/secrets.hpp"
+#include "api/filter/dates.hpp"
 
 namespace jobengine::api::cimi {
 namespace {
@@ -18,54 +19,6 @@ std::tm calendar(WallTime time) {
   std::tm parts{};
   gmtime_r(&seconds, &parts);
   return parts;
-}
-
-// Reads `count` digits; false for anything else.
-bool read_digits(std::string_view& text, std::size_t count, int& value) {
-  if (text.size() < count) return false;
-  value = 0;
-  for (std::size_t at = 0; at < count; ++at) {
-    if (text[at] < '0' || text[at] > '9') return false;
-    value = value * 10 + (text[at] - '0');
-  }
-  text.remove_prefix(count);
-  return true;
-}
-
-bool read_char(std::string_view& text, char wanted) {
-  if (text.empty() || text.front() != wanted) return false;
-  text.remove_prefix(1);
-  return true;
-}
-
-// Up to three digits behind a point; no point at all is fine.
-bool read_fraction(std::string_view& text, int& ms) {
-  ms = 0;
-  if (!read_char(text, '.')) return true;
-  int weight = 100;
-  int digits = 0;
-  while (!text.empty() && text.front() >= '0' && text.front() <= '9' && digits < 3) {
-    ms += (text.front() - '0') * weight;
-    weight /= 10;
-    ++digits;
-    text.remove_prefix(1);
-  }
-  return true;
-}
-
-bool read_zone(std::string_view& text, int& minutes) {
-  minutes = 0;
-  if (read_char(text, 'Z')) return true;
-  const bool west = !text.empty() && text.front() == '-';
-  if (!read_char(text, '+') && !read_char(text, '-')) return false;
-  int hours = 0;
-  int rest = 0;
-  if (!read_digits(text, 2, hours) || !read_char(text, ':') || !read_digits(text, 2, rest)) {
-    return false;
-  }
-  if (hours > 23 || rest > 59) return false;
-  minutes = (hours * 60 + rest) * (west ? -1 : 1);
-  return true;
 }
 
 std::string uuid_text(std::string bytes, char version) {
@@ -93,20 +46,9 @@ std::string timestamp(WallTime time) {
 }
 
 std::optional<WallTime> parse_timestamp(std::string_view text) {
-  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, ms = 0, zone = 0;
-  const bool read =
-      read_digits(text, 4, year) && read_char(text, '-') && read_digits(text, 2, month) &&
-      read_char(text, '-') && read_digits(text, 2, day) && read_char(text, 'T') &&
-      read_digits(text, 2, hour) && read_char(text, ':') && read_digits(text, 2, minute) &&
-      read_char(text, ':') && read_digits(text, 2, second) && read_fraction(text, ms) &&
-      read_zone(text, zone) && text.empty();
-  if (!read || hour > 23 || minute > 59 || second > 59) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(year),
-                                         std::chrono::month(static_cast<unsigned>(month)),
-                                         std::chrono::day(static_cast<unsigned>(day))};
-  if (!date.ok()) return std::nullopt;
-  return WallTime(std::chrono::sys_days(date)) + std::chrono::hours(hour) +
-         std::chrono::minutes(minute - zone) + std::chrono::seconds(second) + milliseconds(ms);
+  const auto millis = filter::parse_timestamp(text);
+  if (!millis) return std::nullopt;
+  return WallTime(milliseconds(*millis));
 }
 
 std::string http_date(WallTime time) {

@@ -12,7 +12,8 @@ using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono:
 
 WallTime wall_now();
 std::string timestamp(WallTime time);
-// Strict: 4-2-2 date, time, 0 to 3 digits of fraction, zone Z or ±hh:mm, a day that exists.
+// Strict: 4-2-2 date, time, at most 3 digits of fraction, zone Z or ±hh:mm (up to 18 hours), a day
+// that exists. The same texts are dates in filters.
 std::optional<WallTime> parse_timestamp(std::string_view text);
 
 // "Fri, 06 May 2024 07:08:09 GMT", for the Expires of a cookie.

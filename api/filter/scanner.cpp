@@ -13,6 +13,8 @@ std::optional<std::string> Scanner::quoted() {
         at_ = i + 1;
         return std::string(text_.substr(start + 1, i - start - 1));
       }
+      // The JSON functions of SQLite end a text there.
+      if (text_[i] == '\0') fail(i, "A NUL character cannot be searched for.");
       if (text_[i] != '\\') continue;
       ++i;  // a backslash keeps what follows it, but for the end of the line
       if (i < text_.size() && (text_[i] == '\n' || text_[i] == '\r')) break;

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "api/filter/dates.hpp"
+
 namespace jobengine::api::cimi {
 namespace {
 
@@ -16,6 +18,14 @@ TEST_CASE("timestamp: fractions of 0 to 3 digits and zones are read", "[api]") {
   CHECK(parse_timestamp("2024-05-06T07:08:09Z") == whole);
   CHECK(parse_timestamp("2024-05-06T09:08:09.5+02:00") == whole + std::chrono::milliseconds(500));
   CHECK(parse_timestamp("2024-05-06T01:38:09-05:30") == whole);
+}
+
+TEST_CASE("timestamp: what a document may hold is a date in filters, and nothing else", "[api]") {
+  for (const char* text : {"2024-02-01T01:00:00+18:00", "2024-02-01T01:00:00+20:00",
+                           "2024-02-01T01:00:00.Z", "0000-01-01T00:00:00Z"}) {
+    CAPTURE(text);
+    CHECK(parse_timestamp(text).has_value() == filter::parse_timestamp(text).has_value());
+  }
 }
 
 TEST_CASE("timestamp: what no calendar has is refused", "[api]") {

@@ -78,6 +78,7 @@ TEST_CASE("filter: what has no meaning is an error and not something else", "[fi
   CHECK_THROWS_AS(parse("created>2012-13-45T99:99:99Z"), FilterError);
   CHECK_THROWS_AS(parse("created=2023-02-29T00:00:00Z"), FilterError);
   CHECK_NOTHROW(parse("created=2024-02-29T00:00:00.123+02:00"));
+  CHECK_THROWS_AS(parse(std::string("a='x\0y'", 7)), FilterError);
   CHECK_NOTHROW(parse("a=9223372036854775807"));
   CHECK(error_of({"a=9223372036854775808"}).find("too large") != std::string::npos);
 }
