@@ -13,6 +13,7 @@ endif()
 # -g1 keeps line numbers for backtraces at a fifth of the size; NDEBUG stays undefined, checks are always on.
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
+set(CMAKE_CXX_FLAGS_FUZZ "-O1 -g1")
 
 find_program(JE_CCACHE ccache)
 if(JE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
