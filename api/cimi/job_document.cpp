@@ -104,7 +104,7 @@ void add_affected_resource(json& job) {
   const bool there = std::any_of(affected.begin(), affected.end(), [&](const json& one) {
     return one.is_object() && one.value("href", json()) == (*target)["href"];
   });
-  if (!there) affected.push_back({{"href", (*target)["href"]}});
+  if (!there) affected.push_back(*target);
 }
 
 json awaiting_tags() {

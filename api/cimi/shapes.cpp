@@ -167,7 +167,7 @@ Schema common_attributes() {
        Creation},
       {"updated-by", shape::non_blank(), "Who changed it last.", Course},
       {"name", shape::non_blank(), "A short name for people."},
-      {"description", shape::non_blank(), "A longer text for people."},
+      {"description", shape::text(), "A longer text for people."},
       {"parent", shape::resource_id(), "The resource it belongs to."},
       {"resource-metadata", shape::resource_id(), "The resource that describes this kind."},
       {"tags", shape::tags(), "Free words, each once."},

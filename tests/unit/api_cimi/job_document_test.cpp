@@ -62,6 +62,10 @@ TEST_CASE("add: the target becomes an affected resource, once", "[api]") {
   const auto again = added(R"({"action": "a", "target-resource": {"href": "deployment/1"},
                                "affected-resources": [{"href": "deployment/1"}]})");
   CHECK(again["affected-resources"].size() == 1);
+  const auto whole = added(R"({"action": "a", "affected-resources": [{"href": "nuvlabox/1"}],
+                               "target-resource": {"href": "deployment/1", "more": 1}})");
+  CHECK(whole["affected-resources"] ==
+        json::parse(R"([{"href": "nuvlabox/1"}, {"href": "deployment/1", "more": 1}])"));
 }
 
 TEST_CASE("add: a job in pull mode needs no entry and keeps its tags", "[api]") {
