@@ -165,7 +165,7 @@ Schema common_attributes() {
        Need::Stored},
       {"created-by", shape::non_blank(), "Who added it; administrators may say somebody else.",
        Creation},
-      {"updated-by", shape::non_blank(), "Who changed it last.", Course},
+      {"updated-by", shape::non_blank(), "Who changed it last.", Server},
       {"name", shape::non_blank(), "A short name for people."},
       {"description", shape::text(), "A longer text for people."},
       {"parent", shape::resource_id(), "The resource it belongs to."},
