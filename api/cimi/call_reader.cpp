@@ -84,7 +84,8 @@ Call read_call(const http::Request& request, http::Route route, std::size_t body
   call.if_match = std::string(request.header("if-match").value_or(""));
   call.if_none_match = std::string(request.header("if-none-match").value_or(""));
   call.bulk = request.header("bulk").has_value();
-  call.over_tls = lower(request.header("x-forwarded-proto").value_or("http")) == "https";
+  call.over_tls =
+      request.over_tls || lower(request.header("x-forwarded-proto").value_or("http")) == "https";
   auto host = request.header("x-forwarded-host");
   if (!host) host = request.header("host");
   const auto shown = host && is_host(*host) ? std::string(*host) : std::string("localhost");

@@ -26,13 +26,22 @@ Response refusing(const Refusal& refusal) {
 
 }  // namespace
 
+ListenerShared::ListenerShared(const ListenerOptions& wanted, Handler handle, Observer observe)
+    : options(wanted),
+      handler(std::move(handle)),
+      observer(std::move(observe)),
+      certificate(wanted.certificate_file.empty() ? nullptr
+                                                  : std::make_unique<ServerCertificate>(
+                                                        wanted.certificate_file, wanted.key_file)),
+      budget(wanted.memory_limit) {}
+
 Connection::Connection(std::unique_ptr<Transport> transport, std::string peer, LaneRules& rules)
     : transport_(std::move(transport)), peer_(std::move(peer)), rules_(rules) {}
 
 Connection::~Connection() = default;
 
 WritePace Connection::pace() const {
-  return {rules_.options.write_limit, rules_.options.least_bytes_per_second};
+  return {options().write_limit, options().least_bytes_per_second};
 }
 
 std::string_view Connection::unread() const {
@@ -61,7 +70,7 @@ void Connection::cut() {
 }
 
 awaitable<void> Connection::serve() {
-  transport_->expect_in(rules_.options.request_limit);
+  transport_->expect_in(options().request_limit);
   bool more = co_await transport_->open();
   while (more && !rules_.draining) {
     const bool begun = co_await wait_for_request();
@@ -80,7 +89,7 @@ awaitable<bool> Connection::wait_for_request() {
   }
   std::string().swap(received_);  // an idle connection keeps no buffer
   rules_.idle.push_back(*this);
-  transport_->expect_in(rules_.options.idle_limit);
+  transport_->expect_in(options().idle_limit);
   const bool readable = co_await transport_->readable();
   unlink();
   if (!readable) co_return false;
@@ -102,12 +111,13 @@ awaitable<bool> Connection::receive() {
 
 // True when the connection goes on.
 awaitable<bool> Connection::serve_request() {
-  transport_->expect_in(rules_.options.request_limit);
+  transport_->expect_in(options().request_limit);
   Exchange exchange;
   Request request;
+  HeldMemory held(rules_.shared.budget);
   {
-    RequestReader reader({rules_.options.header_limit, rules_.options.body_limit});
-    const bool read = co_await read_request(reader);
+    RequestReader reader({options().header_limit, options().body_limit});
+    const bool read = co_await read_request(reader, held);
     if (!read) co_return false;
     exchange.version = reader.version();
     exchange.keep_alive = reader.keep_alive();
@@ -116,20 +126,23 @@ awaitable<bool> Connection::serve_request() {
   transport_->expect_ever();
   exchange.head = request.method == "HEAD";
   request.peer = peer_;
+  request.over_tls = transport_->is_secure();
   auto response = co_await handle(std::move(request));
   if (response.stream) {
     exchange.keep_alive = false;
     co_await write_stream(std::move(response), exchange);
     co_return false;
   }
-  const bool written = co_await write(std::move(response), exchange);
+  const bool written = co_await write_within_budget(std::move(response), exchange);
   co_return written&& exchange.keep_alive && !rules_.draining;
 }
 
 // True with a whole request; otherwise what had to be said has been said.
-awaitable<bool> Connection::read_request(RequestReader& reader) {
+awaitable<bool> Connection::read_request(RequestReader& reader, HeldMemory& held) {
+  std::size_t size = 0;
   bool more = true;
   while (more) {
+    size += unread().size();
     const auto taken = reader.take(unread());
     forget(taken);
     if (reader.refusal().status != 0) {
@@ -137,6 +150,12 @@ awaitable<bool> Connection::read_request(RequestReader& reader) {
       co_return false;
     }
     if (reader.done()) co_return true;
+    size -= unread().size();
+    if (!held.grow_to(size + unread().size())) {
+      const Refusal crowded{503, "too many large requests at once"};
+      co_await refuse(crowded);
+      co_return false;
+    }
     if (reader.wants_continue()) {
       more = co_await transport_->send(continue_answer, pace());
     }
@@ -156,7 +175,7 @@ awaitable<Response> Connection::handle(Request request) {
   Response response;
   std::string trouble;
   try {
-    response = co_await rules_.handler(std::move(request));
+    response = co_await rules_.shared.handler(std::move(request));
   } catch (...) {
     trouble = runtime::describe(std::current_exception());
   }
@@ -164,11 +183,21 @@ awaitable<Response> Connection::handle(Request request) {
     telemetry::error("a request failed", {{"method", method}, {"error", trouble}});
     response = refusing({500, "unexpected error occurred"});
   }
-  if (rules_.observer) {
+  if (rules_.shared.observer) {
     const std::chrono::duration<double> took = runtime::Clock::now() - begun;
-    rules_.observer(method, response.status, took.count());
+    rules_.shared.observer(method, response.status, took.count());
   }
   co_return response;
+}
+
+awaitable<bool> Connection::write_within_budget(Response response, Exchange exchange) {
+  HeldMemory held(rules_.shared.budget);
+  if (!held.grow_to(response.body.size())) {
+    response = refusing({503, "too many large answers at once"});
+    response.headers.emplace_back("Retry-After", "1");
+  }
+  const bool written = co_await write(std::move(response), exchange);
+  co_return written;
 }
 
 awaitable<bool> Connection::write(Response response, Exchange exchange) {
@@ -211,7 +240,7 @@ awaitable<void> Connection::run_stream(Response& response, AnswerStream& body) {
 }
 
 awaitable<void> Connection::refuse(Refusal refusal) {
-  if (rules_.observer) rules_.observer("-", refusal.status, 0.0);
+  if (rules_.shared.observer) rules_.shared.observer("-", refusal.status, 0.0);
   auto response = refusing(refusal);
   const Exchange exchange;
   const bool written = co_await write(std::move(response), exchange);

@@ -2,14 +2,17 @@
 // answers, within the limits.
 #pragma once
 
+#include <atomic>
 #include <boost/intrusive/list.hpp>
-#include <cstdint>
+#include <cstddef>
 #include <memory>
 #include <string>
 
 #include "api/http/listener.hpp"
+#include "api/http/memory_budget.hpp"
 #include "api/http/request_reader.hpp"
 #include "api/http/response_head.hpp"
+#include "api/http/server_certificate.hpp"
 #include "api/http/transport.hpp"
 
 namespace jobengine::api::http {
@@ -30,11 +33,23 @@ class IdleConnection : public boost::intrusive::list_base_hook<
 using IdleConnections =
     boost::intrusive::list<IdleConnection, boost::intrusive::constant_time_size<false>>;
 
+// What all connections of a listener share.
+struct ListenerShared {
+  const ListenerOptions options;
+  const Handler handler;
+  const Observer observer;
+  // [any thread]
+  const std::unique_ptr<ServerCertificate> certificate;  // none: no TLS
+  MemoryBudget budget;
+  std::atomic<std::size_t> connections{0};
+
+  // Throws Failure, see Listener.
+  ListenerShared(const ListenerOptions& wanted, Handler handle, Observer observe);
+};
+
 // What the connections of a lane share.
 struct LaneRules {
-  const ListenerOptions& options;
-  const Handler& handler;
-  const Observer& observer;
+  ListenerShared& shared;
   IdleConnections idle;
   bool draining = false;  // no request after the one being served
 };
@@ -62,7 +77,8 @@ class Connection final : public IdleConnection {
  private:
   awaitable<bool> wait_for_request();
   awaitable<bool> serve_request();
-  awaitable<bool> read_request(RequestReader& reader);
+  awaitable<bool> read_request(RequestReader& reader, HeldMemory& held);
+  awaitable<bool> write_within_budget(Response response, Exchange exchange);
   awaitable<bool> receive();
   awaitable<Response> handle(Request request);
   awaitable<bool> write(Response response, Exchange exchange);
@@ -71,6 +87,7 @@ class Connection final : public IdleConnection {
   awaitable<void> refuse(Refusal refusal);
   awaitable<void> linger();
 
+  const ListenerOptions& options() const { return rules_.shared.options; }
   WritePace pace() const;
   std::string_view unread() const;
   void forget(std::size_t count);

@@ -1,5 +1,6 @@
 #include "api/http/lane.hpp"
 
+#include <array>
 #include <cerrno>
 
 #include "common/runtime/failure.hpp"
@@ -15,6 +16,11 @@ using tcp = asio::ip::tcp;
 // request.
 constexpr auto sweep_interval = std::chrono::milliseconds(200);
 
+constexpr std::string_view turned_away =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 47\r\n"
+    "Retry-After: 1\r\nConnection: close\r\n\r\n"
+    R"({"status":503,"message":"too many connections"})";
+
 // "127.0.0.1" also where it came as "::ffff:127.0.0.1".
 std::string address_of(const tcp::endpoint& peer) {
   const auto address = peer.address();
@@ -26,8 +32,7 @@ std::string address_of(const tcp::endpoint& peer) {
 
 }  // namespace
 
-Lane::Lane(const ListenerOptions& options, const Handler& handler, const Observer& observer)
-    : acceptor_(loop_), sweep_(loop_), rules_{options, handler, observer, {}, false} {}
+Lane::Lane(ListenerShared& shared) : acceptor_(loop_), sweep_(loop_), rules_{shared, {}, false} {}
 
 tcp::endpoint Lane::listen(const tcp::endpoint& endpoint, bool first) {
   acceptor_.open(endpoint.protocol());
@@ -81,10 +86,16 @@ awaitable<void> Lane::accept() {
     auto socket = co_await acceptor_.async_accept(peer, token);
     if (rules_.draining) break;
     if (!failure) {
-      take_in(std::move(socket), peer);
+      try {
+        take_in(std::move(socket), peer);
+      } catch (const std::exception& trouble) {
+        telemetry::error("a connection cannot be taken", {{"error", trouble.what()}});
+      }
       continue;
     }
-    // Out of descriptors or memory: the sweep's rhythm is a fair pause.
+    // Out of descriptors or memory: the sweep's rhythm is a fair pause, and an idle connection is
+    // worth less than a new one.
+    give_up_an_idle_one();
     asio::steady_timer pause(loop_, sweep_interval);
     error_code ignored;
     auto pause_token = asio::redirect_error(use_awaitable, ignored);
@@ -93,13 +104,43 @@ awaitable<void> Lane::accept() {
 }
 
 void Lane::take_in(tcp::socket socket, const tcp::endpoint& peer) {
+  auto& shared = rules_.shared;
+  if (shared.connections >= shared.options.connection_limit && !give_up_an_idle_one()) {
+    turn_away(std::move(socket));
+    return;
+  }
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  const auto place = connections_.emplace(connections_.end(), plain_transport(std::move(socket)),
-                                          address_of(peer), rules_);
+  auto transport = shared.certificate ? shared.certificate->secure(std::move(socket))
+                                      : plain_transport(std::move(socket));
+  const auto place =
+      connections_.emplace(connections_.end(), std::move(transport), address_of(peer), rules_);
+  ++shared.connections;
   asio::co_spawn(loop_, place->serve(), [this, place](const std::exception_ptr& ended_with) {
     take_out(place, ended_with);
   });
+}
+
+// The one that has been idle longest ends; false when all are busy.
+bool Lane::give_up_an_idle_one() {
+  if (rules_.idle.empty()) return false;
+  auto& oldest = rules_.idle.front();
+  rules_.idle.pop_front();
+  oldest.give_up();
+  return true;
+}
+
+// Never waits: that would keep what there is too much of. A request that is there already is read,
+// or the answer would be lost in a reset connection.
+void Lane::turn_away(tcp::socket socket) {
+  if (rules_.shared.observer) rules_.shared.observer("-", 503, 0.0);
+  if (rules_.shared.certificate) return;
+  error_code failure;
+  socket.non_blocking(true, failure);
+  std::array<char, 4096> room{};
+  socket.read_some(asio::buffer(room), failure);
+  socket.write_some(asio::buffer(turned_away), failure);
+  socket.shutdown(tcp::socket::shutdown_both, failure);
 }
 
 void Lane::take_out(std::list<Connection>::iterator place, const std::exception_ptr& ended_with) {
@@ -107,6 +148,7 @@ void Lane::take_out(std::list<Connection>::iterator place, const std::exception_
     telemetry::error("a connection failed", {{"error", runtime::describe(ended_with)}});
   }
   connections_.erase(place);
+  --rules_.shared.connections;
   if (rules_.draining && connections_.empty()) sweep_.cancel();
 }
 

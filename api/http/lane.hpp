@@ -12,8 +12,8 @@ namespace jobengine::api::http {
 // Touched only on its thread, except where said.
 class Lane {
  public:
-  // Keeps references to all of these.
-  Lane(const ListenerOptions& options, const Handler& handler, const Observer& observer);
+  // `shared` must outlive it.
+  explicit Lane(ListenerShared& shared);
 
   // [before run()] The first lane's socket is bound alone, so that a port another server listens on
   // is refused although that one may share it; then it is opened for the other lanes. Returns where
@@ -33,6 +33,8 @@ class Lane {
   awaitable<void> accept();
   awaitable<void> sweep();
   void take_in(asio::ip::tcp::socket socket, const asio::ip::tcp::endpoint& peer);
+  bool give_up_an_idle_one();
+  void turn_away(asio::ip::tcp::socket socket);
   void take_out(std::list<Connection>::iterator place, const std::exception_ptr& ended_with);
 
   asio::io_context loop_{1};

@@ -13,9 +13,7 @@ using tcp = asio::ip::tcp;
 
 struct Listener::State {
   asio::io_context& main_loop;
-  ListenerOptions options;
-  Handler handler;
-  Observer observer;
+  ListenerShared shared;
   std::vector<std::unique_ptr<Lane>> lanes;
   std::vector<std::thread> threads;
   // Shared with what the threads post to the main loop at their end: that may run after us.
@@ -27,16 +25,14 @@ struct Listener::State {
   std::uint16_t port = 0;
 
   State(asio::io_context& loop, const ListenerOptions& wanted, Handler handle, Observer observe)
-      : main_loop(loop),
-        options(wanted),
-        handler(std::move(handle)),
-        observer(std::move(observe)) {}
+      : main_loop(loop), shared(wanted, std::move(handle), std::move(observe)) {}
 
   void listen() {
+    const auto& options = shared.options;
     try {
       tcp::endpoint endpoint(asio::ip::make_address(options.address), options.port);
       for (int lane = 0; lane < options.threads; ++lane) {
-        lanes.push_back(std::make_unique<Lane>(options, handler, observer));
+        lanes.push_back(std::make_unique<Lane>(shared));
         endpoint = lanes.back()->listen(endpoint, lane == 0);
       }
       port = endpoint.port();

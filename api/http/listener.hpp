@@ -1,6 +1,6 @@
 // The HTTP/1.1 server of job-api: connections, limits and timeouts. One event loop a thread, each
 // with its own listening socket (SO_REUSEPORT); a connection stays on the thread that accepted it.
-// Boost.Beast behind it. The measurements behind the limits: docs/protocols/resource_api.md.
+// The limits and what happens beyond them: docs/protocols/resource_api.md.
 #pragma once
 
 #include <cstddef>
@@ -27,6 +27,14 @@ struct ListenerOptions {
   // who does not read is cut off.
   std::chrono::milliseconds write_limit{30000};
   std::size_t least_bytes_per_second = 64 * 1024;
+  // Beyond that many, a new connection takes the place of one that is idle, or is told 503.
+  std::size_t connection_limit = 20000;
+  // What requests that are still arriving and answers that are still being read may hold together;
+  // more: 503.
+  std::size_t memory_limit = 256U * 1024 * 1024;
+  // PEM files; with them, TLS.
+  std::string certificate_file;
+  std::string key_file;
 };
 
 // Called on the thread of the connection; suspends there and resumes there. What it throws is
@@ -40,7 +48,8 @@ using Observer = std::function<void(const std::string&, int, double)>;
 // Lives on the main loop.
 class Listener {
  public:
-  // Starts the threads. Throws Failure naming address, port and reason when it cannot listen.
+  // Starts the threads. Throws Failure naming address, port and reason when it cannot listen, or
+  // the file of certificate or key and what is wrong with it.
   Listener(asio::io_context& main_loop, const ListenerOptions& options, Handler handler,
            Observer observer = {});
   ~Listener();  // after stop(), or before anything else runs

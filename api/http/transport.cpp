@@ -109,6 +109,7 @@ void Transport::end_sending() {
 }
 
 void Transport::close() {
+  say_goodbye();
   error_code ignored;
   socket_.shutdown(tcp::socket::shutdown_both, ignored);
   socket_.close(ignored);

@@ -39,6 +39,7 @@ class Transport {
   // Says that nothing more will be sent.
   virtual void end_sending();
   void close();
+  virtual bool is_secure() const { return false; }
   // What is waited for fails, now.
   void interrupt();
 
@@ -64,6 +65,9 @@ class Transport {
   virtual Transfer try_send(std::string_view first, std::string_view second) = 0;
   // Something was received already and waits in memory.
   virtual bool holds_input() { return false; }
+
+  // Before the connection is closed.
+  virtual void say_goodbye() {}
 
   asio::ip::tcp::socket& socket() { return socket_; }
 
