@@ -19,6 +19,7 @@
 #include "api/cimi/session_collection.hpp"
 #include "api/feed/queue_feed.hpp"
 #include "api/http/listener.hpp"
+#include "api/listener_options.hpp"
 #include "api/request_metrics.hpp"
 #include "api/store/store.hpp"
 #include "common/program/program.hpp"
@@ -66,8 +67,6 @@ program::OptionList api_server_options() {
   password.secret = true;
   password.environment = "JOB_API_ADMIN_PASSWORD";
   return {
-      option("listen", OptionKind::Text, "127.0.0.1:8200", "HOST:PORT",
-             "address to serve; port 0: a free one, printed"),
       option("database", OptionKind::Text, "job-api.sqlite", "FILE",
              "where the resources are kept; made when it is missing"),
       bounded(option("queue-capacity", OptionKind::Integer, "10000", "N",
@@ -78,13 +77,7 @@ program::OptionList api_server_options() {
              "outside requests"),
       option("admin-user", OptionKind::Text, "admin", "NAME", "name of the administrator"),
       password,
-      bounded(option("threads", OptionKind::Integer, "0", "N",
-                     "threads that serve requests (default: one a core, at most 4)"),
-              0, 64),
       option("session-lifetime", OptionKind::Duration, "7d", "TIME", "how long a login lasts"),
-      bounded(option("body-limit", OptionKind::Integer, "1048576", "BYTES",
-                     "largest request body accepted"),
-              1024, 1073741824),
   };
 }
 
@@ -95,29 +88,12 @@ configuration::ProgramDeclaration declaration() {
       "Serves the resource API of the job engine: jobs, sessions, credentials. Stores jobs and "
       "puts their ids into the queue in ZooKeeper.";
   using program::operator+;
-  program.options = api_server_options() + program::zookeeper_options() +
+  program.options = listener_option_list() + api_server_options() + program::zookeeper_options() +
                     program::telemetry_options() + program::logging_options();
   program.footer =
       "Exit codes: 0 stopped by SIGTERM or SIGINT, 1 the environment (port in use, database not "
       "writable), 2 wrong use.";
   return program;
-}
-
-int thread_count(const Settings& settings) {
-  const auto wanted = settings.integer("threads");
-  if (wanted > 0) return static_cast<int>(wanted);
-  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
-  return std::max(1, std::min(4, cores));
-}
-
-http::ListenerOptions listener_options(const Settings& settings) {
-  const auto place = configuration::parse_host_and_port(settings.text("listen"), "--listen");
-  http::ListenerOptions options;
-  options.address = program::ip_address(place.host, "--listen");
-  options.port = place.port;
-  options.threads = thread_count(settings);
-  options.body_limit = static_cast<std::size_t>(settings.integer("body-limit"));
-  return options;
 }
 
 // A setting of the installation, made at the first start.
@@ -178,18 +154,21 @@ std::unique_ptr<cimi::Service> make_service(const ServiceParts& parts,
 
 // What others wait for: on stdout, one line, once requests are answered. Not beside logs asked for
 // in JSON: those are often read from both streams together, and say the same.
-void announce(const Settings& settings, const std::string& address, std::uint16_t port) {
+void announce(const Settings& settings, const http::ListenerOptions& options, std::uint16_t port) {
+  const std::string& address = options.address;
+  const char* scheme = options.certificate_file.empty() ? "http" : "https";
   if (settings.text("log-format") != "json") {
     const bool v6 = address.find(':') != std::string::npos;
     const std::string host = v6 ? "[" + address + "]" : address;
-    std::printf("job-api listens on http://%s:%u\n", host.c_str(), static_cast<unsigned>(port));
+    std::printf("job-api listens on %s://%s:%u\n", scheme, host.c_str(),
+                static_cast<unsigned>(port));
     std::fflush(stdout);
   }
-  telemetry::info("listening", {{"address", address}, {"port", port}});
+  telemetry::info("listening", {{"address", address}, {"port", port}, {"scheme", scheme}});
 }
 
 awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_program,
-                      zookeeper::SessionOptions zookeeper_options) {
+                      http::ListenerOptions options, zookeeper::SessionOptions zookeeper_options) {
   const Settings& settings = *settings_of_program;
   runtime::StopSignal stop(*loop);
   const auto store = store::open_sqlite_store(settings.text("database"));
@@ -229,11 +208,11 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
     try {
       bool listening = true;
       auto ready = [&listening] { return listening ? std::string() : std::string("stopping"); };
-      http::Listener listener(*loop, listener_options(settings), handler, observer);
+      http::Listener listener(*loop, options, handler, observer);
       const auto status = program::start_status_server(*loop, settings, metrics, ready);
       feed.start();
       tasks.spawn(sweep_sessions(store.get(), &stop.requested()));
-      announce(settings, listener_options(settings).address, listener.port());
+      announce(settings, options, listener.port());
       co_await stop.requested().wait();
       telemetry::info("stopping");
       listening = false;
@@ -261,11 +240,11 @@ void give_back_large_memory() {
 int run(const Settings& settings) {
   give_back_large_memory();
   // These complain before anything is opened.
-  listener_options(settings);
+  auto options = listener_options(settings);
   program::expect_duration(settings, "session-lifetime", "1s", "3650d");
   auto zookeeper_options = program::session_options(settings);
   runtime::EventLoop loop;
-  loop.run(serve(&loop.context(), &settings, std::move(zookeeper_options)));
+  loop.run(serve(&loop.context(), &settings, std::move(options), std::move(zookeeper_options)));
   return program::exit_ok;
 }
 

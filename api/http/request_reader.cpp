@@ -6,6 +6,7 @@
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <limits>
+#include <optional>
 
 namespace jobengine::api::http {
 namespace {
@@ -48,6 +49,31 @@ Refusal framing_refusal(const Message& message) {
     return {400, "malformed HTTP request"};
   }
   return {};
+}
+
+// "http://host:1/a?b" is "/a?b" for that host (RFC 9112 3.2.2). Nothing when it is no such form.
+struct AbsoluteTarget {
+  std::string_view host;
+  std::string_view rest;
+};
+std::optional<AbsoluteTarget> absolute_target(std::string_view target) {
+  const auto scheme = target.substr(0, target.find("://"));
+  const auto begin = scheme.size() + 3;
+  if (begin > target.size() || (lower(scheme) != "http" && lower(scheme) != "https")) {
+    return std::nullopt;
+  }
+  const auto end = std::min(target.find_first_of("/?", begin), target.size());
+  return AbsoluteTarget{target.substr(begin, end - begin), target.substr(end)};
+}
+
+void use_absolute_target(Request& request) {
+  const std::string target = request.target;
+  const auto parts = absolute_target(target);
+  if (!parts) return;
+  request.target = (parts->rest.starts_with("/") ? "" : "/") + std::string(parts->rest);
+  for (auto& [name, value] : request.headers) {
+    if (name == "host") value = std::string(parts->host);
+  }
 }
 
 }  // namespace
@@ -102,6 +128,12 @@ void RequestReader::header_read() {
     refuse(400, "one Host header is required");
     return;
   }
+  const std::string_view target(message.target().data(), message.target().size());
+  const bool is_path = target.starts_with('/') || target == "*" || absolute_target(target);
+  if (!is_path) {
+    refuse(400, "the request target must be a path");
+    return;
+  }
   wants_continue_ = message.version() >= 11 && !parser_->parser.is_done() &&
                     beast::iequals(message[wire::field::expect], "100-continue");
 }
@@ -121,6 +153,7 @@ Request RequestReader::release() {
                                  std::string(field.value()));
   }
   request.body = std::move(message.body());
+  use_absolute_target(request);
   return request;
 }
 

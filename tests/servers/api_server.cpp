@@ -86,7 +86,7 @@ struct ApiServer::State {
     ::close(log);
     const auto line = first_line(ends[0]);
     ::close(ends[0]);
-    const auto at = line.find("http://");
+    const auto at = line.find("http");
     if (at == std::string::npos) {
       process.reset();
       throw runtime::Failure("job-api does not come up: " + line + content_of(log_file));

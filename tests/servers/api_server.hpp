@@ -30,7 +30,7 @@ class ApiServer {
   ApiServer(const ApiServer&) = delete;
   ApiServer& operator=(const ApiServer&) = delete;
 
-  // "http://127.0.0.1:<port>"
+  // "http://127.0.0.1:<port>", with --tls-cert "https:…"
   const std::string& url() const;
   std::uint16_t port() const;
   int pid() const;

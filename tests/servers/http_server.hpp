@@ -68,7 +68,7 @@ class HttpServer {
   std::shared_ptr<State> state_;
 };
 
-// A fresh self-signed certificate for 127.0.0.1.
-HttpServer::Tls self_signed_certificate();
+// A fresh self-signed certificate for 127.0.0.1, from yesterday until in `seconds_left` seconds.
+HttpServer::Tls self_signed_certificate(long seconds_left = 24L * 3600);
 
 }  // namespace jobengine::tests

@@ -33,7 +33,7 @@ void add_extension(X509* certificate, int kind, const char* value) {
 
 }  // namespace
 
-HttpServer::Tls self_signed_certificate() {
+HttpServer::Tls self_signed_certificate(long seconds_left) {
   constexpr unsigned int key_bits = 2048;
   constexpr long a_day = 24L * 3600;
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_RSA_gen(key_bits),
@@ -42,7 +42,7 @@ HttpServer::Tls self_signed_certificate() {
   X509_set_version(certificate.get(), X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -a_day);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), a_day);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), seconds_left);
   X509_set_pubkey(certificate.get(), key.get());
   X509_NAME* name = X509_get_subject_name(certificate.get());
   const auto* text = reinterpret_cast<const unsigned char*>("test server");

@@ -102,5 +102,24 @@ TEST_CASE("job-api: an address to listen on that is none is a usage error that n
   CHECK(says(ended, "\"nowhere.invalid\" is no IP address"));
 }
 
+TEST_CASE("job-api: a certificate without its key, and the reverse, are usage errors", "[api]") {
+  const auto keyless = run_job_api({"--tls-cert", "cert.pem"}, "secret");
+  CHECK(keyless.code == 2);
+  CHECK(says(keyless, "--tls-cert needs --tls-key FILE"));
+  const auto bare = run_job_api({"--tls-key", "key.pem"}, "secret");
+  CHECK(bare.code == 2);
+  CHECK(says(bare, "--tls-key needs --tls-cert FILE"));
+}
+
+TEST_CASE("job-api: a certificate that cannot be read is an error that names it", "[api]") {
+  const auto ended = run_job_api(
+      {"--listen", "127.0.0.1:0", "--tls-cert", "none/cert.pem", "--tls-key", "none/key.pem"},
+      "secret");
+  INFO(ended.text);
+  CHECK(ended.code == 1);
+  CHECK(
+      says(ended, "cannot read the file of --tls-cert, none/cert.pem: No such file or directory"));
+}
+
 }  // namespace
 }  // namespace jobengine::tests
