@@ -136,17 +136,19 @@ bool allows(const json& acl, const Identity& identity, Right right) {
   return acl.contains(name) && holds_any(acl[name], identity);
 }
 
-json visible_part(const json& document, const Identity& identity) {
-  const auto acl = document.value("acl", json::object());
+json visible_part(json document, const Identity& identity) {
+  const json none = json::object();
+  const auto found = document.find("acl");
+  const json& acl = found == document.end() ? none : *found;
   if (allows(acl, identity, Right::ViewAcl)) return document;
-  json part = document;
   if (allows(acl, identity, Right::ViewData)) {
-    part.erase("acl");
-    return part;
+    document.erase("acl");
+    return document;
   }
   if (!allows(acl, identity, Right::ViewMeta)) return nullptr;
+  json part = json::object();
   for (const auto& [key, value] : document.items()) {
-    if (!is_metadata(key)) part.erase(key);
+    if (is_metadata(key)) part[key] = std::move(value);
   }
   return part;
 }

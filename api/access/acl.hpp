@@ -45,7 +45,7 @@ bool is_metadata(std::string_view attribute);
 bool allows(const nlohmann::json& acl, const Identity& identity, Right right);
 
 // The keys of `document` this identity may see; null when none. Needs its acl in normal form.
-nlohmann::json visible_part(const nlohmann::json& document, const Identity& identity);
+nlohmann::json visible_part(nlohmann::json document, const Identity& identity);
 
 // The keys of `changes` that this identity may change in a resource with that acl (the others are
 // dropped silently, spec 3.5).

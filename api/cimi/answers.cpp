@@ -16,6 +16,17 @@ http::Response document_response(const json& document) {
   return response;
 }
 
+http::Response document_response(const json& document, const std::string& name,
+                                 const std::string& value) {
+  auto response = document_response(document);
+  auto& body = response.body;
+  body.pop_back();  // the brace
+  body.reserve(body.size() + name.size() + value.size() + 5);
+  if (!document.empty()) body += ',';
+  body.append("\"").append(name).append("\":").append(value).append("}");
+  return response;
+}
+
 http::Response document_response(const json& document, std::int64_t revision) {
   auto response = document_response(document);
   response.headers.emplace_back("ETag", etag_of(revision));

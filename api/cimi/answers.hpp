@@ -13,6 +13,10 @@ namespace jobengine::api::cimi {
 std::string json_text(const nlohmann::json& document);
 
 http::Response document_response(const nlohmann::json& document);
+// An object with one more member, whose value is JSON already: for what is too large to be a
+// document first.
+http::Response document_response(const nlohmann::json& document, const std::string& name,
+                                 const std::string& value);
 // With the ETag of that revision.
 http::Response document_response(const nlohmann::json& document, std::int64_t revision);
 http::Response created_response(const std::string& id);

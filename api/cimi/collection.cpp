@@ -13,6 +13,12 @@ namespace {
 
 using nlohmann::json;
 
+// While rows are made into text, the other connections of the thread are served after this much,
+// which takes a few milliseconds.
+constexpr std::size_t bytes_at_once = 128 * 1024;
+// What a row costs beside its text.
+constexpr std::size_t bytes_of_a_row = 512;
+
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -27,12 +33,12 @@ json operation_entry(const std::string& rel, const std::string& href) {
   return entry;
 }
 
-json selected(const json& document, const std::vector<std::string>& names) {
+json selected(json document, const std::vector<std::string>& names) {
   json part = json::object();
   part["id"] = document.value("id", json());
   for (const auto& name : names) {
     const auto found = document.find(name);
-    if (found != document.end()) part[name] = *found;
+    if (found != document.end() && !part.contains(name)) part[name] = std::move(*found);
   }
   return part;
 }
@@ -132,21 +138,49 @@ json Collection::operations(const json& document, const access::Identity& who) c
   return list;
 }
 
-json Collection::view(const json& document, const access::Identity& who) const {
-  auto part = access::visible_part(shown(document), who);
-  if (part.is_null()) return part;
+json Collection::view(json document, const access::Identity& who) const {
   auto list = operations(document, who);
-  if (!list.empty()) part["operations"] = std::move(list);
+  auto part = access::visible_part(shown(std::move(document)), who);
+  if (!part.is_null() && !list.empty()) part["operations"] = std::move(list);
   return part;
 }
 
-json Collection::row(const json& document, const access::Identity& who,
+json Collection::row(json document, const access::Identity& who,
                      const std::optional<std::vector<std::string>>& select) const {
-  if (!select) return view(document, who);
+  if (!select) return view(std::move(document), who);
   const bool with_operations =
       std::find(select->begin(), select->end(), "operations") != select->end();
-  if (with_operations) return selected(view(document, who), *select);
-  return selected(access::visible_part(shown(document), who), *select);
+  auto part = with_operations ? view(std::move(document), who)
+                              : access::visible_part(shown(std::move(document)), who);
+  return selected(std::move(part), *select);
+}
+
+awaitable<std::string> Collection::rows(std::vector<store::StoredDocument> found,
+                                        access::Identity who,
+                                        std::optional<std::vector<std::string>> select) const {
+  std::string text = "[";
+  std::size_t weight = 0;
+  for (auto& stored : found) {
+    if (weight >= bytes_at_once) {
+      weight = 0;
+      co_await asio::post(use_awaitable);
+    }
+    const auto before = text.size();
+    if (before > 1) text += ',';
+    text += json_text(row(std::move(stored.document), who, select));
+    weight += text.size() - before + bytes_of_a_row;
+  }
+  text += ']';
+  co_return text;
+}
+
+json Collection::collection_operations(const access::Identity& who) const {
+  json list = json::array();
+  if (access::allows(acl_.add, who)) list.push_back(operation_entry("add", name_));
+  if (!acl_.bulk_delete.empty() && access::allows(acl_.bulk_delete, who)) {
+    list.push_back(operation_entry("bulk-delete", name_));
+  }
+  return list;
 }
 
 awaitable<store::StoredDocument> Collection::visible(std::string id, access::Identity who) {
@@ -188,30 +222,25 @@ awaitable<http::Response> Collection::query(Call call) {
   request.aggregations = std::move(parameters.aggregations);
   const bool aggregated = !request.aggregations.empty();
   check_search(request);
-  const auto found = co_await store_.search(std::move(request));
+  auto found = co_await store_.search(std::move(request));
   json body;
   body["count"] = found.count;
   body["acl"] = acl_.document();
   body["resource-type"] = name_ + "-collection";
   body["id"] = name_;
-  body["resources"] = json::array();
-  for (const auto& stored : found.rows) {
-    body["resources"].push_back(row(stored.document, call.who, parameters.select));
-  }
-  json list = json::array();
-  if (access::allows(acl_.add, call.who)) list.push_back(operation_entry("add", name_));
-  if (!acl_.bulk_delete.empty() && access::allows(acl_.bulk_delete, call.who)) {
-    list.push_back(operation_entry("bulk-delete", name_));
-  }
+  auto list = collection_operations(call.who);
   if (!list.empty()) body["operations"] = std::move(list);
-  if (aggregated) body["aggregations"] = found.aggregations;
-  co_return document_response(body);
+  if (aggregated) body["aggregations"] = std::move(found.aggregations);
+  const auto resources = co_await rows(std::move(found.rows), call.who, parameters.select);
+  co_return document_response(body, "resources", resources);
 }
 
 awaitable<http::Response> Collection::retrieve(Call call) {
-  const auto stored = co_await visible(call.route.resource_id(), call.who);
-  auto document = view(stored.document, call.who);
-  if (call.url.has("select")) document = selected(document, name_list(call.url, "select"));
+  auto stored = co_await visible(call.route.resource_id(), call.who);
+  auto document = view(std::move(stored.document), call.who);
+  if (call.url.has("select")) {
+    document = selected(std::move(document), name_list(call.url, "select"));
+  }
   co_return document_response(document, stored.revision);
 }
 

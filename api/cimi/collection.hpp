@@ -66,7 +66,7 @@ class Collection {
   awaitable<store::StoredDocument> change_one(Call call, Edit decide);
 
   // As `who` may see it, with its operations.
-  nlohmann::json view(const nlohmann::json& document, const access::Identity& who) const;
+  nlohmann::json view(nlohmann::json document, const access::Identity& who) const;
   http::Response changed_response(const store::StoredDocument& stored,
                                   const access::Identity& who) const;
   // Throws CimiError 404 or 403.
@@ -83,8 +83,12 @@ class Collection {
   // would tell of hidden ones.
   void check_search(const store::SearchRequest& request) const;
   nlohmann::json operations(const nlohmann::json& document, const access::Identity& who) const;
-  nlohmann::json row(const nlohmann::json& document, const access::Identity& who,
+  nlohmann::json row(nlohmann::json document, const access::Identity& who,
                      const std::optional<std::vector<std::string>>& select) const;
+  // As a JSON array. Others are served between the rows.
+  awaitable<std::string> rows(std::vector<store::StoredDocument> found, access::Identity who,
+                              std::optional<std::vector<std::string>> select) const;
+  nlohmann::json collection_operations(const access::Identity& who) const;
 
   store::Store& store_;
   std::string name_;
