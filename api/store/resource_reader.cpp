@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
 #include "api/store/aggregations.hpp"
 #include "api/store/plain_columns.hpp"
@@ -9,9 +10,11 @@
 namespace jobengine::api::store {
 namespace {
 
-// A search holds up the other connections of its thread, so none may run for as long as it likes.
+// A search holds up those that wait for its thread, so none may run for as long as it likes.
 // Anything sensible takes milliseconds, counting a million documents by an attribute seconds.
 constexpr auto longest_search = std::chrono::seconds(20);
+// What a bulk change looks for is all worked off, and not in vain.
+constexpr auto longest_bulk_step = std::chrono::seconds(120);
 
 filter::Millis now_millis() {
   const auto since = std::chrono::system_clock::now().time_since_epoch();
@@ -140,7 +143,7 @@ StoredDocument document_of(const Statement& row) {
   return stored;
 }
 
-ResourceReader::ResourceReader(const std::string& file)
+ResourceReader::ResourceReader(const std::string& file, std::int64_t cache)
     : connection_(file, Connection::Access::Read),
       get_(connection_, "SELECT id, document, revision, awaits_entry FROM resource WHERE id = ?1"),
       awaiting_(connection_,
@@ -148,7 +151,8 @@ ResourceReader::ResourceReader(const std::string& file)
                 "ORDER BY coalesce(priority, 999), created, row LIMIT ?1"),
       awaiting_count_(connection_, "SELECT count(*) FROM resource WHERE awaits_entry = 1"),
       setting_(connection_, "SELECT value FROM setting WHERE name = ?1") {
-  connection_.run("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY");
+  connection_.run("PRAGMA cache_size = -" + std::to_string(cache / 1024) +
+                  "; PRAGMA temp_store = MEMORY");
 }
 
 std::optional<StoredDocument> ResourceReader::get(const std::string& id) {
@@ -160,22 +164,50 @@ std::optional<StoredDocument> ResourceReader::get(const std::string& id) {
   });
 }
 
-SearchResult ResourceReader::search(const SearchRequest& request) {
+std::unique_ptr<ResourceReader> open_reader(const std::string& file, std::int64_t cache) {
+  try {
+    return std::make_unique<ResourceReader>(file, cache);
+  } catch (const SqliteError& error) {
+    throw StoreUnavailable(error.what());
+  }
+}
+
+SearchResult ResourceReader::search(const SearchRequest& request,
+                                    const std::atomic<bool>& given_up) {
   const auto selection = selection_of(request);
   return translated([&] {
-    const TimeLimit limit(connection_, longest_search);
-    const ReadTransaction snapshot(connection_);
-    SearchResult result;
-    if (request.limit > 0) result.rows = page(selection, request);
-    const auto offset = std::max<std::int64_t>(request.offset, 0);
-    const auto got = static_cast<std::int64_t>(result.rows.size());
-    // A page that is not full ends the matches: counting again would only cost.
-    const bool last_page = request.limit > 0 && got < request.limit && (got > 0 || offset == 0);
-    result.count = last_page ? offset + got : count(selection);
-    result.aggregations =
-        aggregated(connection_, selection, request.collection, request.aggregations);
-    return result;
+    const TimeLimit limit(connection_, longest_search, &given_up);
+    return searched(request, selection, limit);
   });
+}
+
+std::optional<SearchResult> ResourceReader::try_search(const SearchRequest& request,
+                                                       runtime::Duration longest) {
+  const auto selection = selection_of(request);
+  return translated([&]() -> std::optional<SearchResult> {
+    const TimeLimit limit(connection_, longest);
+    try {
+      return searched(request, selection, limit);
+    } catch (const SqliteError& error) {
+      if (error.cause() == SqliteError::Cause::TooLong) return std::nullopt;
+      throw;
+    }
+  });
+}
+
+SearchResult ResourceReader::searched(const SearchRequest& request, const Selection& selection,
+                                      const TimeLimit& limit) {
+  const ReadTransaction snapshot(connection_);
+  SearchResult result;
+  if (request.limit > 0) result.rows = page(selection, request, limit);
+  const auto offset = std::max<std::int64_t>(request.offset, 0);
+  const auto got = static_cast<std::int64_t>(result.rows.size());
+  // A page that is not full ends the matches: counting again would only cost.
+  const bool last_page = request.limit > 0 && got < request.limit && (got > 0 || offset == 0);
+  result.count = last_page ? offset + got : count(selection);
+  result.aggregations =
+      aggregated(connection_, selection, request.collection, request.aggregations);
+  return result;
 }
 
 std::int64_t ResourceReader::count(const Selection& selection) {
@@ -185,7 +217,8 @@ std::int64_t ResourceReader::count(const Selection& selection) {
 }
 
 std::vector<StoredDocument> ResourceReader::page(const Selection& selection,
-                                                 const SearchRequest& request) {
+                                                 const SearchRequest& request,
+                                                 const TimeLimit& limit) {
   auto values = selection.values;
   std::string order;
   for (const auto& ordering : request.order) {
@@ -215,18 +248,53 @@ std::vector<StoredDocument> ResourceReader::page(const Selection& selection,
                                 "less of each (select).");
     }
     rows.push_back(std::move(stored));
+    limit.expect_time();
   }
   return rows;
 }
 
-std::vector<std::int64_t> ResourceReader::matching_rows(const Selection& selection) {
+std::vector<std::int64_t> ResourceReader::matching_rows(const Selection& selection, RowPlace& place,
+                                                        std::int64_t most,
+                                                        const std::atomic<bool>& given_up) {
   return translated([&] {
-    Statement statement(connection_, "SELECT row FROM resource WHERE " + selection.where);
-    statement.bind_all(selection.values);
+    const TimeLimit limit(connection_, longest_bulk_step, &given_up);
+    if (place.last_row == 0) place.last_row = connection_.integer("SELECT max(row) FROM resource");
     std::vector<std::int64_t> rows;
-    while (statement.step()) rows.push_back(statement.integer(0));
+    const auto wanted = [&] { return most - static_cast<std::int64_t>(rows.size()); };
+    if (!place.created) {
+      rows_after(selection, place, wanted(), rows);
+      if (wanted() > 0) place.created = std::numeric_limits<std::int64_t>::min();
+    }
+    if (place.created && wanted() > 0) {
+      rows_after(selection, place, wanted(), rows);
+      place.end = wanted() > 0;
+    }
     return rows;
   });
+}
+
+void ResourceReader::rows_after(const Selection& selection, RowPlace& place, std::int64_t most,
+                                std::vector<std::int64_t>& rows) {
+  auto values = selection.values;
+  const auto bind = [&values](std::int64_t value) {
+    values.emplace_back(value);
+    return "?" + std::to_string(values.size());
+  };
+  std::string sql = "SELECT row, created FROM resource WHERE " + selection.where +
+                    " AND row <= " + bind(place.last_row);
+  if (place.created) {
+    sql += " AND (created, row) > (" + bind(*place.created) + ", " + bind(place.row) +
+           ") ORDER BY created, row";
+  } else {
+    sql += " AND created IS NULL AND row > " + bind(place.row) + " ORDER BY row";
+  }
+  Statement statement(connection_, sql + " LIMIT " + std::to_string(most));
+  statement.bind_all(values);
+  while (statement.step()) {
+    place.row = statement.integer(0);
+    if (place.created) place.created = statement.integer(1);
+    rows.push_back(place.row);
+  }
 }
 
 std::vector<AwaitingEntry> ResourceReader::awaiting_entries(std::int64_t limit) {

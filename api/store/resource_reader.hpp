@@ -1,6 +1,7 @@
 // Reads of the SQLite store on one connection. Lives on the thread that made it.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,21 +19,42 @@ struct Selection {
 };
 Selection selection_of(const SearchRequest& request);
 
+// Where a walk over everything that matches has come to. It goes by time of creation, then row:
+// what is made meanwhile is met last, and not at all when it was made after the walk began.
+struct RowPlace {
+  std::int64_t last_row = 0;            // the newest there was when the walk began
+  std::optional<std::int64_t> created;  // nothing: still among those without one
+  std::int64_t row = 0;
+  bool end = false;
+};
+
 class ResourceReader {
  public:
-  explicit ResourceReader(const std::string& file);
+  // `cache`: bytes of the database it may keep in memory.
+  ResourceReader(const std::string& file, std::int64_t cache);
 
   std::optional<StoredDocument> get(const std::string& id);
-  SearchResult search(const SearchRequest& request);
-  // The rows of everything that matches, in no order.
-  std::vector<std::int64_t> matching_rows(const Selection& selection);
+  // Takes at most longest_search; ends early, with any exception, when it is given up.
+  SearchResult search(const SearchRequest& request, const std::atomic<bool>& given_up);
+  // Nothing when it would take longer than this.
+  std::optional<SearchResult> try_search(const SearchRequest& request, runtime::Duration limit);
+  // The next rows that match, oldest first, at most `most`; `place` moves behind them. Each call
+  // sees the newest content.
+  std::vector<std::int64_t> matching_rows(const Selection& selection, RowPlace& place,
+                                          std::int64_t most, const std::atomic<bool>& given_up);
   std::vector<AwaitingEntry> awaiting_entries(std::int64_t limit);
   std::int64_t awaiting_count();
   std::optional<std::string> setting(const std::string& name);
 
  private:
+  SearchResult searched(const SearchRequest& request, const Selection& selection,
+                        const TimeLimit& limit);
   std::int64_t count(const Selection& selection);
-  std::vector<StoredDocument> page(const Selection& selection, const SearchRequest& request);
+  std::vector<StoredDocument> page(const Selection& selection, const SearchRequest& request,
+                                   const TimeLimit& limit);
+
+  void rows_after(const Selection& selection, RowPlace& place, std::int64_t most,
+                  std::vector<std::int64_t>& rows);
 
   Connection connection_;
   Statement get_;
@@ -40,6 +62,9 @@ class ResourceReader {
   Statement awaiting_count_;
   Statement setting_;
 };
+
+// For a thread's own use; throws StoreUnavailable when there can be none.
+std::unique_ptr<ResourceReader> open_reader(const std::string& file, std::int64_t cache);
 
 // A row selected as (id, document, revision, awaits_entry).
 StoredDocument document_of(const Statement& row);

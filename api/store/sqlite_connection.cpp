@@ -187,18 +187,24 @@ bool Statement::is_null(int column) const {
   return sqlite3_column_type(handle_, column) == SQLITE_NULL;
 }
 
-TimeLimit::TimeLimit(Connection& connection, runtime::Duration limit)
-    : connection_(connection), end_(runtime::Clock::now() + limit) {
-  constexpr int steps_between_looks = 10'000;  // well under a millisecond
-  const auto over = [](void* end) {
-    return runtime::Clock::now() >= *static_cast<const runtime::TimePoint*>(end) ? 1 : 0;
-  };
-  sqlite3_progress_handler(connection_.handle(), steps_between_looks, over,
-                           const_cast<runtime::TimePoint*>(&end_));
+TimeLimit::TimeLimit(Connection& connection, runtime::Duration limit,
+                     const std::atomic<bool>* given_up)
+    : connection_(connection), end_(runtime::Clock::now() + limit), given_up_(given_up) {
+  constexpr int steps_between_looks = 1000;  // well under a millisecond, also with documents
+  const auto look = [](void* self) { return static_cast<const TimeLimit*>(self)->over() ? 1 : 0; };
+  sqlite3_progress_handler(connection_.handle(), steps_between_looks, look, this);
 }
 
 TimeLimit::~TimeLimit() {
   sqlite3_progress_handler(connection_.handle(), 0, nullptr, nullptr);
+}
+
+bool TimeLimit::over() const {
+  return (given_up_ != nullptr && *given_up_) || runtime::Clock::now() >= end_;
+}
+
+void TimeLimit::expect_time() const {
+  if (over()) throw SqliteError(SqliteError::Cause::TooLong, "out of time");
 }
 
 }  // namespace jobengine::api::store

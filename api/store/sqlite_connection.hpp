@@ -2,6 +2,7 @@
 // one thread at a time.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -95,17 +96,24 @@ class Statement {
   sqlite3_stmt* handle_ = nullptr;
 };
 
-// While it lives, a statement of the connection that runs past the limit fails as TooLong.
+// While it lives, a statement of the connection that runs past the limit, or that nobody waits for
+// any more, fails as TooLong.
 class TimeLimit {
  public:
-  TimeLimit(Connection& connection, runtime::Duration limit);
+  TimeLimit(Connection& connection, runtime::Duration limit,
+            const std::atomic<bool>* given_up = nullptr);
   ~TimeLimit();
   TimeLimit(const TimeLimit&) = delete;
   TimeLimit& operator=(const TimeLimit&) = delete;
 
+  bool over() const;
+  // For what is done beside the statement: throws when it is over.
+  void expect_time() const;
+
  private:
   Connection& connection_;
   const runtime::TimePoint end_;
+  const std::atomic<bool>* const given_up_;
 };
 
 // Resets a kept statement when its use ends: an open one would hold its snapshot of the database.

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "api/store/migrations.hpp"
+#include "api/store/reading_threads.hpp"
 #include "api/store/resource_reader.hpp"
 #include "api/store/store.hpp"
 #include "api/store/writing_thread.hpp"
@@ -15,22 +16,20 @@
 namespace jobengine::api::store {
 namespace {
 
-constexpr std::size_t rows_at_once = 500;  // longer transactions would hold up other writes
+// A bulk change writes this many rows in one transaction, about 5 ms: longer ones would hold up
+// other writes. It looks for many more at once, because finding them may mean sorting all.
+constexpr std::size_t rows_at_once = 100;
+constexpr std::int64_t rows_found_at_once = 10'000;
 
-// A coroutine that waits for its write. Touched on the coroutine's loop only; the writing thread
-// passes it back there.
-struct WaitingCaller {
-  explicit WaitingCaller(const runtime::Executor& executor)
-      : timer(executor, runtime::TimePoint::max()) {}
-  asio::steady_timer timer;  // never expires; cancelled to wake the coroutine
-  bool done = false;
-  std::exception_ptr failure;
-};
+// A search that is done after this was not worth a change of threads.
+constexpr auto quick_search = std::chrono::milliseconds(1);
+// For reads by id and quick searches, on each thread that serves connections.
+constexpr std::int64_t small_cache = 2 * 1024 * 1024;
 
 class SqliteStore : public Store {
  public:
   SqliteStore(std::string file, std::unique_ptr<Connection> connection)
-      : file_(std::move(file)), writing_(std::move(connection)) {}
+      : file_(std::move(file)), reading_(file_, {}), writing_(std::move(connection)) {}
 
   void observe(CommitObserver observer) override { writing_.observe(std::move(observer)); }
 
@@ -38,12 +37,34 @@ class SqliteStore : public Store {
     co_return reader().get(id);
   }
   awaitable<SearchResult> search(SearchRequest request) override {
-    co_return reader().search(request);
+    if (request.aggregations.empty()) {
+      auto quick = reader().try_search(request, quick_search);
+      if (quick) co_return std::move(*quick);
+    }
+    const auto result = std::make_shared<SearchResult>();
+    ReadingThreads::Work work = [request = std::move(request), result](
+                                    ResourceReader& reader, const std::atomic<bool>& given_up) {
+      *result = reader.search(request, given_up);
+    };
+    co_await reading_.run(ReadingThreads::Purpose::Search, std::move(work));
+    co_return std::move(*result);
   }
   awaitable<std::vector<AwaitingEntry>> awaiting_entries(std::int64_t limit) override {
-    co_return reader().awaiting_entries(limit);
+    const auto entries = std::make_shared<std::vector<AwaitingEntry>>();
+    ReadingThreads::Work work = [limit, entries](ResourceReader& reader, const std::atomic<bool>&) {
+      *entries = reader.awaiting_entries(limit);
+    };
+    co_await reading_.run(ReadingThreads::Purpose::Engine, std::move(work));
+    co_return std::move(*entries);
   }
-  awaitable<std::int64_t> awaiting_count() override { co_return reader().awaiting_count(); }
+  awaitable<std::int64_t> awaiting_count() override {
+    const auto count = std::make_shared<std::int64_t>();
+    ReadingThreads::Work work = [count](ResourceReader& reader, const std::atomic<bool>&) {
+      *count = reader.awaiting_count();
+    };
+    co_await reading_.run(ReadingThreads::Purpose::Engine, std::move(work));
+    co_return *count;
+  }
   awaitable<std::optional<std::string>> setting(std::string name) override {
     co_return reader().setting(name);
   }
@@ -105,21 +126,33 @@ class SqliteStore : public Store {
   using BatchWrite = std::function<Matched(ResourceWriter&, const std::vector<std::int64_t>& rows,
                                            const Selection&)>;
   awaitable<Matched> in_batches(SearchRequest request, BatchWrite batch) {
-    const auto selection = std::make_shared<const Selection>(selection_of(request));
-    const auto rows = reader().matching_rows(*selection);
-    const auto done = std::make_shared<Matched>();
+    struct Walk {
+      Selection selection;
+      RowPlace place;
+      std::vector<std::int64_t> rows;  // found, not written yet
+      Matched done;                    // by the last transaction
+    };
+    const auto walk = std::make_shared<Walk>();
+    walk->selection = selection_of(request);
     Matched total;
-    for (std::size_t first = 0; first < rows.size(); first += rows_at_once) {
-      const auto last = std::min(rows.size(), first + rows_at_once);
-      std::vector<std::int64_t> some(rows.begin() + static_cast<std::ptrdiff_t>(first),
-                                     rows.begin() + static_cast<std::ptrdiff_t>(last));
-      std::function<void(ResourceWriter&)> apply = [selection, done, batch,
-                                                    some](ResourceWriter& writer) {
-        *done = batch(writer, some, *selection);
+    while (!walk->place.end) {
+      ReadingThreads::Work find = [walk](ResourceReader& reader,
+                                         const std::atomic<bool>& given_up) {
+        walk->rows =
+            reader.matching_rows(walk->selection, walk->place, rows_found_at_once, given_up);
       };
-      co_await write(std::move(apply));
-      total.total += done->total;
-      total.changed += done->changed;
+      co_await reading_.run(ReadingThreads::Purpose::Bulk, std::move(find));
+      for (std::size_t first = 0; first < walk->rows.size(); first += rows_at_once) {
+        const auto end = std::min(walk->rows.size(), first + rows_at_once);
+        std::vector<std::int64_t> some(walk->rows.begin() + static_cast<std::ptrdiff_t>(first),
+                                       walk->rows.begin() + static_cast<std::ptrdiff_t>(end));
+        std::function<void(ResourceWriter&)> apply = [walk, batch, some](ResourceWriter& writer) {
+          walk->done = batch(writer, some, walk->selection);
+        };
+        co_await write(std::move(apply));
+        total.total += walk->done.total;
+        total.changed += walk->done.changed;
+      }
     }
     co_return total;
   }
@@ -127,35 +160,18 @@ class SqliteStore : public Store {
   // Queues the write and waits until it is durable; throws what it failed with.
   awaitable<void> write(std::function<void(ResourceWriter&)> apply) {
     const runtime::Executor executor = co_await asio::this_coro::executor;
-    auto caller = std::make_shared<WaitingCaller>(executor);
+    const auto caller = std::make_shared<HandedOver>(executor);
     Write queued;
     queued.apply = std::move(apply);
-    queued.complete = [executor, caller](const std::exception_ptr& failure) mutable {
-      asio::post(executor, [caller = std::move(caller), failure] {
-        caller->done = true;
-        caller->failure = failure;
-        caller->timer.cancel();
-      });
-    };
+    queued.complete = [caller](std::exception_ptr failure) { caller->finish(std::move(failure)); };
     writing_.enqueue(std::move(queued));
-    while (!caller->done) {
-      boost::system::error_code cancelled;
-      auto token = asio::redirect_error(use_awaitable, cancelled);
-      co_await caller->timer.async_wait(token);
-    }
-    if (caller->failure) std::rethrow_exception(caller->failure);
+    co_await caller->finished(std::nullopt);
   }
 
   ResourceReader& reader() {
     const std::lock_guard lock(readers_mutex_);
     auto& reader = readers_[std::this_thread::get_id()];
-    if (!reader) {
-      try {
-        reader = std::make_unique<ResourceReader>(file_);
-      } catch (const SqliteError& error) {
-        throw StoreUnavailable(error.what());
-      }
-    }
+    if (!reader) reader = open_reader(file_, small_cache);
     return *reader;
   }
 
@@ -164,6 +180,7 @@ class SqliteStore : public Store {
   std::mutex readers_mutex_;  // guards the map; each reader belongs to its thread
   std::map<std::thread::id, std::unique_ptr<ResourceReader>> readers_;
 
+  ReadingThreads reading_;
   WritingThread writing_;  // last: finishes its writes before anything else goes
 };
 
