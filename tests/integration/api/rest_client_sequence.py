@@ -4,6 +4,7 @@ Usage: rest_client_sequence.py PORT PASSWORD
 Prints what did not hold and exits with 1.
 """
 
+import gzip
 import http.client
 import json
 import sys
@@ -168,6 +169,91 @@ def bulk_cancel(client):
     client.delete_bulk("job", "action!=null")
 
 
+def engine_edits(client):
+    """What the Python engine sends while it runs one job (spec B2), and what its class Job relies on."""
+    _, made, _ = client.add("job", {"action": "dummy_test_action", "target-resource": {"href": "job"}})
+    job = made["resource-id"]
+    edit = lambda changes, query="": client.json("PUT", f"/api/{job}{query}", changes)
+    expect(edit({"state": "RUNNING"})[1]["state"], "RUNNING")
+    _, document, _ = client.call("GET", f"/api/{job}")
+    expect(rels(document), ["edit", "delete", "cancel", "timeout", "get-context"])
+    _, document, _ = edit({"affected-resources": [{"href": "job"}, {"href": "deployment/x"}]})
+    expect([one["href"] for one in document["affected-resources"]], ["job", "deployment/x"])
+    expect(edit({"nested-jobs": ["job/abc"]})[1]["nested-jobs"], ["job/abc"])
+    expect(edit({"status-message": "", "progress": 30})[1]["status-message"], "")
+    packed = gzip.compress(json.dumps({"description": "x" * 5000}).encode())
+    status, document, _ = client.call("PUT", f"/api/{job}", packed, {
+        "Content-Type": "application/json", "Content-Encoding": "gzip"})
+    expect((status, document["description"]), (200, "x" * 5000))
+    _, document, _ = edit({"output": "o"}, "?select=description&select=output,nested-jobs")
+    expect(("description" in document, "nested-jobs" in document, document["output"]), (False, False, "o"))
+    _, document, _ = client.call("GET", f"/api/{job}?select=state&select=progress")
+    expect(document, {"id": job, "state": "RUNNING", "progress": 30})
+    status, document, _ = client.call("PUT", f"/api/{job}", json.dumps([{"op": "add", "path": "/name", "value": "x"}]),
+                                      {"Content-Type": "application/json-patch+json"})
+    expect(status, 400)
+    status, done, _ = client.delete_bulk("job", "state=['SUCCESS', 'FAILED', 'CANCELED'] and created<'now-7d'")
+    expect((status, done["timed_out"], done["deleted"]), (200, False, 0))
+    _, document, _ = edit({"state": "SUCCESS", "return-code": 0})
+    expect((document["progress"], document["return-code"], document["duration"] >= 0), (100, 0, True))
+    expect(edit({"progress": 5})[0], 409)
+    status, document, _ = client.json("PATCH", "/api/job/stop", {"a": 1, "filter": "state='QUEUED'"})
+    expect((status, document["message"]), (404, 'undefined action (patch, ["job" "stop"]) for /api/job/stop'))
+    client.delete_bulk("job", "action!=null")
+
+
+def bulk_job_under_monitor(client):
+    """A bulk job, its children, one run of the monitor, its cancel (spec 7.2, 7.3, B3)."""
+    _, made, _ = client.add("job", {"action": "bulk_stop_deployment", "target-resource": {"href": "deployment"}})
+    bulk = made["resource-id"]
+    client.json("PUT", f"/api/{bulk}", {"state": "RUNNING"})
+    client.json("PUT", f"/api/{bulk}", {"status-message": json.dumps({"total_actions": 3}), "progress": 0})
+    expect(client.json("PUT", f"/api/{bulk}", {"tags": ["monitor"]})[1]["tags"], ["monitor"])
+    children = []
+    for number in range(3):
+        _, made, _ = client.json("POST", "/api/job", {
+            "action": "stop_deployment", "parent-job": bulk, "target-resource": {"href": f"deployment/{number}"}})
+        children.append(made["resource-id"])
+    _, found, _ = client.search("job", filter='action^="bulk" and state="RUNNING"and tags="monitor"', last=10000,
+                                select=["id"])
+    expect(found["resources"], [{"id": bulk}])
+    _, found, _ = client.search("job", last=0, filter=(
+        "state=['RUNNING', 'QUEUED'] and action='monitor_bulk_job' and target-resource/href='" + bulk + "'"))
+    expect(found["count"], 0)
+    client.json("PUT", f"/api/{children[0]}", {"state": "SUCCESS"})
+    _, found, _ = client.search("job", filter=f'parent-job="{bulk}"', last=10000, select="id, target-resource, state")
+    expect(sorted((one["state"], one["target-resource"]["href"]) for one in found["resources"]),
+           [("QUEUED", "deployment/1"), ("QUEUED", "deployment/2"), ("SUCCESS", "deployment/0")])
+    expect([sorted(one) for one in found["resources"]], [["id", "state", "target-resource"]] * 3)
+    _, found, _ = client.search("job", filter=f'(id="{bulk}" and created>"now-1h")', last=0)
+    expect(found["count"], 1)
+    expect(client.call("POST", f"/api/{bulk}/cancel")[1]["state"], "CANCELED")
+    _, found, _ = client.search("job", select="id, operations",
+                                filter=f"parent-job=\"{bulk}\" and state=['RUNNING', 'QUEUED']")
+    expect(found["count"], 2)
+    for one in found["resources"]:
+        expect("cancel" in rels(one), True)
+        expect(client.call("POST", f"/api/{one['id']}/cancel")[0], 200)
+    _, found, _ = client.search("job", filter=f'parent-job="{bulk}"', last=0,
+                                aggregation=["terms:state", "avg:progress"])
+    expect([(one["key"], one["doc_count"]) for one in found["aggregations"]["terms:state"]["buckets"]],
+           [("CANCELED", 2), ("SUCCESS", 1)])
+    expect(found["aggregations"]["avg:progress"], {"value": 100.0})
+    client.delete_bulk("job", "action!=null")
+
+
+def log_in_anew(client, password):
+    """The client's retry: a session that is gone means 403, a login, and the same request again."""
+    _, found, _ = client.call("GET", "/api/session")
+    other = Client(client.connection.port)
+    log_in(other, password)
+    expect(client.delete(found["resources"][0]["id"])[0], 200)
+    expect(client.search("job", last=0)[0], 403)
+    session = log_in(client, password)
+    expect(client.search("job", last=0)[0], 200)
+    return session
+
+
 def api_keys(client, port):
     status, made, _ = client.add("credential", {
         "name": "key", "template": {"href": "credential-template/generate-api-key", "ttl": 0}})
@@ -229,6 +315,9 @@ def main():
     life_of_a_job(client)
     searching(client)
     bulk_cancel(client)
+    engine_edits(client)
+    bulk_job_under_monitor(client)
+    session = log_in_anew(client, password)
     api_keys(client, port)
     users(client, port)
     cookie = client.cookie
