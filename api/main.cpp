@@ -9,14 +9,18 @@
 #include <thread>
 
 #include "api/access/authentication.hpp"
+#include "api/access/login_limits.hpp"
 #include "api/access/password_hash.hpp"
 #include "api/access/secrets.hpp"
-#include "api/cimi/account_collections.hpp"
 #include "api/cimi/accounts.hpp"
+#include "api/cimi/credential_collection.hpp"
+#include "api/cimi/group_collection.hpp"
 #include "api/cimi/job_collection.hpp"
 #include "api/cimi/self_description.hpp"
 #include "api/cimi/service.hpp"
 #include "api/cimi/session_collection.hpp"
+#include "api/cimi/templates.hpp"
+#include "api/cimi/user_collection.hpp"
 #include "api/feed/queue_feed.hpp"
 #include "api/http/listener.hpp"
 #include "api/listener_options.hpp"
@@ -75,6 +79,9 @@ program::OptionList api_server_options() {
       option("trust-authn-header", OptionKind::Flag, "", "",
              "believe the header nuvla-authn-info; only behind a proxy that removes it from "
              "outside requests"),
+      option("trust-forwarded-for", OptionKind::Flag, "", "",
+             "count logins by the last address in X-Forwarded-For instead of the peer's; only "
+             "behind a proxy that adds it"),
       option("admin-user", OptionKind::Text, "admin", "NAME", "name of the administrator"),
       password,
       option("session-lifetime", OptionKind::Duration, "7d", "TIME", "how long a login lasts"),
@@ -135,8 +142,25 @@ struct ServiceParts {
   store::Store& store;
   access::Authentication& authentication;
   access::PasswordHasher& hasher;
+  access::LoginLimits& limits;
+  telemetry::Metrics& metrics;
   feed::QueueFeed& feed;
 };
+
+void offer_accounts(cimi::Service& service, const ServiceParts& parts) {
+  auto& store = parts.store;
+  auto& authentication = parts.authentication;
+  cimi::Logins logins(store, parts.hasher, parts.limits, login_observer(parts.metrics));
+  service.offer(
+      std::make_unique<cimi::SessionCollection>(store, authentication, std::move(logins)));
+  service.offer(std::make_unique<cimi::UserCollection>(store, authentication, parts.hasher));
+  service.offer(std::make_unique<cimi::GroupCollection>(store, authentication));
+  service.offer(std::make_unique<cimi::CredentialCollection>(store, authentication, parts.hasher,
+                                                             parts.limits));
+  for (const auto& name : cimi::template_collections()) {
+    service.offer(std::make_unique<cimi::TemplateCollection>(store, name));
+  }
+}
 
 std::unique_ptr<cimi::Service> make_service(const ServiceParts& parts,
                                             cimi::ServiceOptions options) {
@@ -144,10 +168,7 @@ std::unique_ptr<cimi::Service> make_service(const ServiceParts& parts,
   auto service = std::make_unique<cimi::Service>(parts.authentication, std::move(options));
   auto wanted = [feed = &parts.feed] { feed->wanted(); };
   service->offer(std::make_unique<cimi::JobCollection>(parts.store, wanted));
-  service->offer(
-      std::make_unique<cimi::SessionCollection>(parts.store, parts.authentication, parts.hasher));
-  service->offer(std::make_unique<cimi::UserCollection>(parts.store, parts.hasher));
-  service->offer(std::make_unique<cimi::CredentialCollection>(parts.store));
+  offer_accounts(*service, parts);
   cimi::offer_self_description(*service, since);
   return service;
 }
@@ -178,6 +199,10 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
   cimi::ServiceOptions service_options;
   auto now = cimi::timestamp(cimi::wall_now());
   service_options.since = co_await lasting_setting(*store, "installed", std::move(now));
+  co_await cimi::put_templates(*store, service_options.since);
+  service_options.forwarded_for = settings.flag("trust-forwarded-for")
+                                      ? access::ForwardedFor::Trusted
+                                      : access::ForwardedFor::Ignored;
   service_options.body_limit = static_cast<std::size_t>(settings.integer("body-limit"));
 
   telemetry::Metrics metrics;
@@ -188,6 +213,7 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
                                                           : access::AuthnHeader::Ignored;
   access::Authentication authentication(*store, std::move(key), header, lifetime);
   access::PasswordHasher hasher;
+  access::LoginLimits limits;
   const auto session = zookeeper::make_session(*loop, std::move(zookeeper_options));
   const program::SessionReport session_report(*session, metrics);
   std::exception_ptr failure;
@@ -196,7 +222,7 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
     feed::QueueFeedOptions feed_options;
     feed_options.capacity = static_cast<std::size_t>(settings.integer("queue-capacity"));
     feed::QueueFeed feed(*loop, *session, queue, *store, metrics, feed_options);
-    const ServiceParts parts{*store, authentication, hasher, feed};
+    const ServiceParts parts{*store, authentication, hasher, limits, metrics, feed};
     const auto service = make_service(parts, std::move(service_options));
     runtime::TaskGroup tasks(loop->get_executor());
     auto handler = [answering = service.get()](http::Request request) {

@@ -33,4 +33,17 @@ void RequestMetrics::observe(const std::string& method, int status, double secon
   counter->add();
 }
 
+cimi::LoginObserver login_observer(telemetry::Metrics& metrics) {
+  auto counter = [&metrics](const char* result) {
+    return &metrics.counter("jobengine_api_logins_total", "Logins, by how they ended",
+                            {{"result", result}});
+  };
+  return [accepted = counter("accepted"), refused = counter("refused"),
+          limited = counter("limited")](cimi::LoginOutcome outcome) {
+    if (outcome == cimi::LoginOutcome::Accepted) accepted->add();
+    if (outcome == cimi::LoginOutcome::Refused) refused->add();
+    if (outcome == cimi::LoginOutcome::Limited) limited->add();
+  };
+}
+
 }  // namespace jobengine::api

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 
+#include "api/cimi/login.hpp"
 #include "common/telemetry/metrics.hpp"
 
 namespace jobengine::api {
@@ -22,5 +23,8 @@ class RequestMetrics {
   // Looked up by name once only. Under the mutex.
   std::map<std::pair<std::string, int>, telemetry::Counter*> counters_;
 };
+
+// Counts how logins end.
+cimi::LoginObserver login_observer(telemetry::Metrics& metrics);
 
 }  // namespace jobengine::api

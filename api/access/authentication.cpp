@@ -1,7 +1,9 @@
 #include "api/access/authentication.hpp"
 
+#include <algorithm>
 #include <sstream>
 
+#include "api/access/standing.hpp"
 #include "api/cimi/timestamp.hpp"
 #include "api/http/form.hpp"
 
@@ -10,8 +12,8 @@ namespace {
 
 using nlohmann::json;
 
-// How long a session whose user was suspended, or that another server on the same store ended, may
-// go on.
+// How long what the store says of a session is believed. What this server changes itself counts at
+// once.
 constexpr auto session_believed = std::chrono::seconds(10);
 constexpr std::size_t most_sessions_remembered = 10000;
 
@@ -35,6 +37,10 @@ std::vector<std::string> words_of(const std::string& text) {
   return words;
 }
 
+bool holds(const std::vector<std::string>& claims, const std::string& claim) {
+  return std::find(claims.begin(), claims.end(), claim) != claims.end();
+}
+
 std::string text_of(const json& claims, const char* name) {
   const auto found = claims.find(name);
   return found != claims.end() && found->is_string() ? found->get<std::string>() : std::string();
@@ -56,7 +62,7 @@ awaitable<Identity> Authentication::identify(const http::Request& request) {
     if (!identity.user_id.empty()) co_return identity;
   }
   const auto cookies = request.header("cookie");
-  if (!cookies) co_return anonymous();
+  if (!cookies || request.header("sec-fetch-site") == "cross-site") co_return anonymous();
   const auto value = cookie_of(*cookies);
   if (!value) co_return anonymous();
   const auto claims = tokens_.verify(*value, now_seconds());
@@ -64,39 +70,42 @@ awaitable<Identity> Authentication::identify(const http::Request& request) {
   const auto session = text_of(*claims, "session");
   const auto user_id = text_of(*claims, "user-id");
   if (user_id.empty()) co_return anonymous();
-  const bool holds = co_await session_holds(session);
-  if (!holds) co_return anonymous();
-  co_return make_identity(user_id, text_of(*claims, "active-claim"),
-                          words_of(text_of(*claims, "claims")), session);
+  const auto held = co_await claims_of(session);
+  if (!held) co_return anonymous();
+  const auto active_claim = text_of(*claims, "active-claim");
+  const bool still = active_claim.empty() || active_claim == user_id || holds(*held, active_claim);
+  if (!still) co_return anonymous();
+  auto both = words_of(text_of(*claims, "claims"));
+  std::erase_if(both, [&](const std::string& claim) { return !holds(*held, claim); });
+  co_return make_identity(user_id, active_claim, std::move(both), session);
 }
 
-awaitable<bool> Authentication::session_holds(std::string session) {
-  if (!session.starts_with("session/")) co_return false;
+awaitable<std::shared_ptr<const Authentication::Claims>> Authentication::claims_of(
+    std::string session) {
+  if (!session.starts_with("session/")) co_return nullptr;
   const auto now = runtime::Clock::now();
+  std::uint64_t read_at = 0;
   {
     const std::lock_guard lock(mutex_);
+    read_at = changes_;
     const auto known = seen_.find(session);
-    if (known != seen_.end() && now < known->second) co_return true;
+    if (known != seen_.end() && now < known->second.until) co_return known->second.claims;
   }
-  const bool holds = co_await stands_in_store(session);
+  auto claims = co_await claims_of_session(store_, session);
+  if (!claims) co_return nullptr;
+  Seen seen;
+  seen.claims = std::make_shared<const Claims>(std::move(*claims));
+  seen.until = now + session_believed;
   const std::lock_guard lock(mutex_);
   if (seen_.size() >= most_sessions_remembered) seen_.clear();
-  if (holds) seen_[session] = now + session_believed;
-  co_return holds;
+  if (read_at == changes_) seen_[session] = seen;
+  co_return seen.claims;
 }
 
-awaitable<bool> Authentication::stands_in_store(std::string session) {
-  const auto stored = co_await store_.get(session);
-  if (!stored) co_return false;
-  const auto user = text_of(stored->document, "user");
-  if (!user.starts_with("user/")) co_return true;
-  const auto account = co_await store_.get(user);
-  co_return account&& text_of(account->document, "state") == "ACTIVE";
-}
-
-void Authentication::forget(const std::string& session) {
+void Authentication::forget() {
   const std::lock_guard lock(mutex_);
-  seen_.erase(session);
+  ++changes_;
+  seen_.clear();
 }
 
 std::string Authentication::cookie(const Identity& identity, std::int64_t expiry,
@@ -109,13 +118,13 @@ std::string Authentication::cookie(const Identity& identity, std::int64_t expiry
   claims["exp"] = expiry;
   const auto ends = cimi::WallTime(std::chrono::seconds(expiry));
   std::string text = std::string(cookie_name) + "=" + tokens_.issue(claims);
-  text += "; Path=/; HttpOnly; SameSite=Lax; Expires=" + cimi::http_date(ends);
+  text += "; Path=/; HttpOnly; SameSite=Strict; Expires=" + cimi::http_date(ends);
   if (transport == Transport::Tls) text += "; Secure";
   return text;
 }
 
 std::string Authentication::cookie_for_nobody() {
-  return std::string(cookie_name) + "=INVALID; Path=/; HttpOnly; SameSite=Lax; Max-Age=0";
+  return std::string(cookie_name) + "=INVALID; Path=/; HttpOnly; SameSite=Strict; Max-Age=0";
 }
 
 }  // namespace jobengine::api::access

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "api/access/identity.hpp"
 #include "api/access/session_token.hpp"
@@ -23,7 +25,10 @@ class Authentication {
   Authentication(store::Store& store, std::string key, AuthnHeader header,
                  std::chrono::seconds session_lifetime);
 
-  // An unreadable, expired or logged-out cookie means anonymous.
+  // An unreadable, expired or logged-out cookie means anonymous; so does one that a browser sends
+  // along with what a page of another site asks for, since any method runs an operation. The
+  // claims are those of the cookie, as far as the session still has them: who has left a group or
+  // was suspended loses them within seconds.
   // `request` must outlive the wait.
   awaitable<Identity> identify(const http::Request& request);
 
@@ -33,15 +38,20 @@ class Authentication {
   std::string cookie(const Identity& identity, std::int64_t expiry, Transport transport) const;
   // Set-Cookie that makes a browser forget it.
   static std::string cookie_for_nobody();
-  // The session is gone: its cookie is worth nothing from now on.
-  void forget(const std::string& session);
+  // Users, groups, keys or sessions have changed: what was known of sessions is looked up anew.
+  void forget();
 
   std::chrono::seconds session_lifetime() const { return session_lifetime_; }
 
  private:
-  awaitable<bool> session_holds(std::string session);
-  // The session is there, and its user is not suspended.
-  awaitable<bool> stands_in_store(std::string session);
+  using Claims = std::vector<std::string>;
+  // What the session may act as; nothing when it has ended.
+  awaitable<std::shared_ptr<const Claims>> claims_of(std::string session);
+
+  struct Seen {
+    std::shared_ptr<const Claims> claims;
+    runtime::TimePoint until;
+  };
 
   store::Store& store_;
   const SessionTokens tokens_;
@@ -49,7 +59,9 @@ class Authentication {
   const std::chrono::seconds session_lifetime_;
   std::mutex mutex_;
   // Sessions found good lately, and until when that is believed. Under the mutex.
-  std::unordered_map<std::string, runtime::TimePoint> seen_;
+  std::unordered_map<std::string, Seen> seen_;
+  // Raised by forget(): what was read before it is not kept. Under the mutex.
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace jobengine::api::access

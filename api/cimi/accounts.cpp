@@ -4,6 +4,7 @@
 
 #include "api/access/acl.hpp"
 #include "api/access/password_hash.hpp"
+#include "api/cimi/groups.hpp"
 #include "common/telemetry/log.hpp"
 
 namespace jobengine::api::cimi {
@@ -33,6 +34,44 @@ std::string text_of(const json& document, const char* name) {
   return found != document.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+struct AccountDocuments {
+  json user;
+  json credential;
+  json identifier;
+};
+
+AccountDocuments documents_of(const NewAccount& account, WallTime now) {
+  const auto user_id = "user/" + new_uuid();
+  const auto credential_id = "credential/" + new_uuid();
+  AccountDocuments made;
+  made.user = resource(user_id, "user", now);
+  made.user["created-by"] = account.created_by;
+  made.user["name"] = account.username;
+  made.user["state"] = "ACTIVE";
+  made.user["credential-password"] = credential_id;
+  made.user["acl"] = acl_seen_by(user_id, "view-data");
+  made.user.update(account.descriptive);
+  made.credential = resource(credential_id, "credential", now);
+  made.credential["subtype"] = "credential-hashed-password";
+  made.credential["parent"] = user_id;
+  made.credential["hash"] = account.password_hash;
+  made.credential["acl"] = acl_seen_by(user_id, "view-meta");
+  made.identifier = resource(identifier_id(account.username), "user-identifier", now);
+  made.identifier["identifier"] = account.username;
+  made.identifier["parent"] = user_id;
+  made.identifier["acl"] = acl_seen_by(user_id, "view-meta");
+  return made;
+}
+
+store::Decide putting(const json& document) {
+  return [document](const store::StoredDocument*) {
+    store::Decision decision;
+    decision.kind = store::Decision::Kind::Put;
+    decision.document = document;
+    return decision;
+  };
+}
+
 }  // namespace
 
 std::string identifier_id(const std::string& username) {
@@ -49,72 +88,63 @@ awaitable<std::optional<Account>> find_account(store::Store& store, std::string 
   co_return Account{std::move(user->document), std::move(credential->document)};
 }
 
-awaitable<bool> is_active_user(store::Store& store, std::string user_id) {
-  const auto user = co_await store.get(user_id);
-  co_return user&& text_of(user->document, "state") == "ACTIVE";
-}
-
-std::vector<std::string> claims_of(const json& user) {
-  std::vector<std::string> claims{text_of(user, "id"), std::string(access::user_claim),
-                                  std::string(access::anonymous_claim)};
-  for (const auto& group : user.value("groups", json::array())) {
-    if (group.is_string()) claims.push_back(group.get<std::string>());
-  }
-  return claims;
-}
-
-awaitable<std::optional<std::string>> create_account(store::Store& store, NewAccount account) {
-  const auto now = wall_now();
-  const auto user_id = "user/" + new_uuid();
-  const auto credential_id = "credential/" + new_uuid();
-  json user = resource(user_id, "user", now);
-  user["name"] = account.username;
-  user["state"] = "ACTIVE";
-  user["groups"] = account.groups;
-  user["credential-password"] = credential_id;
-  user["acl"] = acl_seen_by(user_id, "view-data");
-  json credential = resource(credential_id, "credential", now);
-  credential["subtype"] = "credential-hashed-password";
-  credential["parent"] = user_id;
-  credential["hash"] = account.password_hash;
-  credential["acl"] = acl_seen_by(user_id, "view-meta");
-  json identifier = resource(identifier_id(account.username), "user-identifier", now);
-  identifier["identifier"] = account.username;
-  identifier["parent"] = user_id;
-  identifier["acl"] = acl_seen_by(user_id, "view-meta");
-
-  auto taken = std::make_shared<bool>(false);
-  std::vector<store::Change> changes(3);
-  changes[0].id = identifier["id"];
-  changes[0].decide = [taken, identifier](const store::StoredDocument* current) {
-    store::Decision decision;
-    *taken = current != nullptr;
-    if (!*taken) decision.kind = store::Decision::Kind::Put;
-    decision.document = identifier;
-    return decision;
+awaitable<AccountMade> create_account(store::Store& store, NewAccount account) {
+  const auto documents = documents_of(account, wall_now());
+  const auto made = std::make_shared<AccountMade>();
+  std::vector<store::Change> changes;
+  // What may be against it is looked at first, what is made comes behind.
+  store::Change name;
+  name.id = documents.identifier["id"];
+  name.decide = [made](const store::StoredDocument* current) {
+    *made = AccountMade();
+    made->name_taken = current != nullptr;
+    return store::Decision();
   };
-  std::size_t place = 1;
-  for (const json* document : {&user, &credential}) {
-    changes[place].id = (*document)["id"];
-    changes[place].decide = [taken, put = *document](const store::StoredDocument*) {
-      store::Decision decision;
-      if (!*taken) decision.kind = store::Decision::Kind::Put;
-      decision.document = put;
-      return decision;
+  changes.push_back(std::move(name));
+  for (const auto& group : account.groups) {
+    store::Change check;
+    check.id = group;
+    check.decide = [made, group](const store::StoredDocument* current) {
+      if (current == nullptr) made->missing_group = group;
+      return store::Decision();
     };
-    ++place;
+    changes.push_back(std::move(check));
+  }
+  auto unless_refused = [made](store::Decide decide) {
+    return [made, decide = std::move(decide)](const store::StoredDocument* current) {
+      const bool refused = made->name_taken || !made->missing_group.empty();
+      return refused ? store::Decision() : decide(current);
+    };
+  };
+  for (const json* document : {&documents.identifier, &documents.user, &documents.credential}) {
+    store::Change put;
+    put.id = (*document)["id"];
+    put.decide = unless_refused(putting(*document));
+    changes.push_back(std::move(put));
+  }
+  const auto user_id = documents.user["id"].get<std::string>();
+  for (const auto& group : account.groups) {
+    store::Change join;
+    join.id = group;
+    join.decide = unless_refused(adding_member(user_id));
+    changes.push_back(std::move(join));
   }
   co_await store.change(std::move(changes));
-  if (*taken) co_return std::nullopt;
-  co_return user_id;
+  AccountMade result = *made;
+  if (!result.name_taken && result.missing_group.empty()) result.id = user_id;
+  co_return result;
 }
 
-awaitable<void> set_password(store::Store& store, std::string credential_id, std::string hash) {
+awaitable<bool> set_password(store::Store& store, std::string credential_id, std::string hash,
+                             std::string expected_hash) {
+  const auto done = std::make_shared<bool>(false);
   std::vector<store::Change> changes(1);
   changes[0].id = credential_id;
-  changes[0].decide = [hash](const store::StoredDocument* current) {
+  changes[0].decide = [done, hash, expected_hash](const store::StoredDocument* current) {
     store::Decision decision;
-    if (current == nullptr) return decision;
+    *done = current != nullptr &&
+            (expected_hash.empty() || text_of(current->document, "hash") == expected_hash);
+    if (!*done) return decision;
     decision.kind = store::Decision::Kind::Put;
     decision.document = current->document;
     decision.document["hash"] = hash;
@@ -122,10 +152,22 @@ awaitable<void> set_password(store::Store& store, std::string credential_id, std
     return decision;
   };
   co_await store.change(std::move(changes));
+  co_return *done;
+}
+
+awaitable<void> end_sessions(store::Store& store, std::string user_id, std::string kept) {
+  store::SearchRequest sessions;
+  sessions.collection = "session";
+  std::string filter = "user='" + user_id + "'";
+  if (!kept.empty()) filter += " and id!='" + kept + "'";
+  sessions.filter = filter::parse(filter);
+  sessions.visibility.everything = true;
+  co_await store.remove_matching(std::move(sessions));
 }
 
 awaitable<bool> ensure_administrator(store::Store& store, std::string username,
                                      std::string password) {
+  co_await ensure_administrators_group(store);
   const auto account = co_await find_account(store, username);
   if (password.empty()) co_return account.has_value();
   if (!account) {
@@ -133,9 +175,9 @@ awaitable<bool> ensure_administrator(store::Store& store, std::string username,
     administrator.username = username;
     administrator.password_hash = access::PasswordHasher::hash(password);
     administrator.groups = {std::string(access::admin_claim)};
-    const auto id = co_await create_account(store, std::move(administrator));
+    const auto made = co_await create_account(store, std::move(administrator));
     telemetry::info("created the administrator", {{"user", username}});
-    co_return id.has_value();
+    co_return !made.id.empty();
   }
   access::PasswordHasher hasher;
   const auto stored = text_of(account->credential, "hash");
@@ -143,7 +185,7 @@ awaitable<bool> ensure_administrator(store::Store& store, std::string username,
   if (same.value_or(true)) co_return true;
   const auto credential_id = text_of(account->credential, "id");
   auto hash = access::PasswordHasher::hash(password);
-  co_await set_password(store, credential_id, std::move(hash));
+  co_await set_password(store, credential_id, std::move(hash), std::string());
   telemetry::info("the administrator's password was changed as configured", {{"user", username}});
   co_return true;
 }

@@ -24,23 +24,29 @@ struct Account {
 // Nothing when there is no such user (or its documents are incomplete).
 awaitable<std::optional<Account>> find_account(store::Store& store, std::string username);
 
-// Whether a login as `user_id` may go on: the user exists and is not suspended.
-awaitable<bool> is_active_user(store::Store& store, std::string user_id);
-
-// The claims of a user: itself, its groups.
-std::vector<std::string> claims_of(const nlohmann::json& user);
-
 struct NewAccount {
   std::string username;
   std::string password_hash;
-  std::vector<std::string> groups;  // "group/nuvla-admin"
+  std::vector<std::string> groups;  // "group/nuvla-admin"; they must exist
+  std::string created_by = "internal";
+  nlohmann::json descriptive = nlohmann::json::object();  // further attributes of the user
 };
-// Makes the three documents in one transaction. Returns the user's id; nothing when the name is
-// taken.
-awaitable<std::optional<std::string>> create_account(store::Store& store, NewAccount account);
+struct AccountMade {
+  std::string id;             // "" when it was not made, for one of these reasons:
+  bool name_taken = false;    // there is such a user
+  std::string missing_group;  // there is no such group
+};
+// Makes the three documents, and the user a member of the groups, in one transaction.
+awaitable<AccountMade> create_account(store::Store& store, NewAccount account);
 
-// Replaces the password.
-awaitable<void> set_password(store::Store& store, std::string credential_id, std::string hash);
+// Replaces the password. `expected_hash`: what the credential must still hold ("": anything).
+// Returns whether it was replaced.
+awaitable<bool> set_password(store::Store& store, std::string credential_id, std::string hash,
+                             std::string expected_hash);
+
+// All sessions of that user but `kept` ("": none is kept). Authentication::forget() makes it count
+// at once.
+awaitable<void> end_sessions(store::Store& store, std::string user_id, std::string kept);
 
 // On the first start creates the administrator; later takes over a password that was changed.
 // `password` may be empty when the administrator exists. Returns false when there is none and no

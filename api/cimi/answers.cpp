@@ -83,6 +83,13 @@ CimiError credentials_required() {
   return {403, "credentials required"};
 }
 
+CimiError too_many_attempts(std::chrono::seconds wait) {
+  CimiError error(429, "too many failed logins, try again in " + std::to_string(wait.count()) +
+                           (wait.count() == 1 ? " second" : " seconds"));
+  error.retry_after = wait;
+  return error;
+}
+
 CimiError bad_request(const std::string& message, const std::string& id) {
   return {400, message, id};
 }
@@ -94,6 +101,9 @@ http::Response error_response(const CimiError& error) {
   if (!error.resource_id.empty()) body["resource-id"] = error.resource_id;
   auto response = document_response(body);
   response.status = error.status;
+  if (error.retry_after.count() > 0) {
+    response.headers.emplace_back("Retry-After", std::to_string(error.retry_after.count()));
+  }
   return response;
 }
 

@@ -22,8 +22,9 @@ struct Call {
   std::string if_match;
   std::string if_none_match;
   bool bulk = false;      // header "bulk" is present
-  bool over_tls = false;  // says X-Forwarded-Proto
+  bool over_tls = false;  // our own TLS, or says X-Forwarded-Proto
   std::string base_uri;   // "http://host/api/"
+  std::string client;     // the address it comes from; "" when that is unknown
 };
 
 // Comma-separated names, also over several parameters of that name; blanks trimmed.

@@ -1,6 +1,7 @@
 // A request refused, in the words of the protocol (spec 3.6).
 #pragma once
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 
@@ -14,12 +15,15 @@ class CimiError : public std::runtime_error {
       : std::runtime_error(message), status(http_status), resource_id(std::move(about)) {}
 
   int status;
-  std::string resource_id;  // "" when none is known
+  std::string resource_id;              // "" when none is known
+  std::chrono::seconds retry_after{0};  // sent as Retry-After unless it is 0
 };
 
 CimiError not_found(const std::string& id);
 CimiError forbidden(const std::string& id);
 CimiError credentials_required();
+// 429: who has failed to log in too often may try again after that time.
+CimiError too_many_attempts(std::chrono::seconds wait);
 CimiError bad_request(const std::string& message, const std::string& id = {});
 
 // {"status":…,"message":…,"resource-id":…}

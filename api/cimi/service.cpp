@@ -103,6 +103,7 @@ awaitable<http::Response> Service::dispatch(const http::Request& request, http::
   if (route.kind == Kind::BadPath) throw bad_request("the path is not percent-encoded correctly");
   if (route.kind == Kind::UnknownResource) throw CimiError(404, "unknown resource", uri);
   Call call = read_call(request, std::move(route), options_.body_limit);
+  call.client = access::client_address(request, options_.forwarded_for);
   if (call.route.kind == Kind::CloudEntryPoint) co_return entry_point(call);
   const auto endpoint = endpoints_.find(call.route.collection);
   const auto collection = collections_.find(call.route.collection);

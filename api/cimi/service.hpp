@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/access/authentication.hpp"
+#include "api/access/client_address.hpp"
 #include "api/cimi/collection.hpp"
 #include "api/http/request.hpp"
 #include "api/http/response.hpp"
@@ -18,6 +19,7 @@ namespace jobengine::api::cimi {
 struct ServiceOptions {
   std::size_t body_limit = 1024 * 1024;  // also of an unpacked body
   std::string since;                     // when this installation began
+  access::ForwardedFor forwarded_for = access::ForwardedFor::Ignored;
 };
 
 // What answers below /api/ without being a collection. Refusals are thrown as CimiError.

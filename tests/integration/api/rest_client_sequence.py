@@ -74,7 +74,7 @@ def log_in(client, password):
     expect(status, 201)
     expect(headers["location"], made["resource-id"])
     expect(made["message"], made["resource-id"] + " created")
-    for attribute in ("HttpOnly", "Path=/", "SameSite=Lax", "Expires="):
+    for attribute in ("HttpOnly", "Path=/", "SameSite=Strict", "Expires="):
         expect(attribute in headers["set-cookie"], True)
     status, sessions, _ = client.call("GET", "/api/session")
     expect([one["id"] for one in sessions["resources"]], [made["resource-id"]])
