@@ -1,6 +1,7 @@
 #include "api/cimi/credential_collection.hpp"
 
 #include "api/access/secrets.hpp"
+#include "api/cimi/account_descriptions.hpp"
 #include "api/cimi/account_edit.hpp"
 #include "api/cimi/accounts.hpp"
 #include "api/cimi/answers.hpp"
@@ -60,6 +61,10 @@ CredentialCollection::CredentialCollection(store::Store& store,
       authentication_(authentication),
       hasher_(hasher),
       limits_(limits) {}
+
+Description CredentialCollection::description() const {
+  return described_credential(Collection::description());
+}
 
 json CredentialCollection::new_document(const Call& call, const std::string& id, WallTime now) {
   const auto& wanted =

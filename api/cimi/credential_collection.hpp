@@ -17,6 +17,7 @@ class CredentialCollection : public Collection {
   // All must outlive it.
   CredentialCollection(store::Store& store, access::Authentication& authentication,
                        access::PasswordHasher& hasher, access::LoginLimits& limits);
+  Description description() const override;
   awaitable<http::Response> add(Call call) override;
   // With the sessions that began with it.
   awaitable<http::Response> remove(Call call) override;

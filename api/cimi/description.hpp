@@ -66,6 +66,7 @@ struct Description {
   nlohmann::json add_answer;
   bool can_add = true;
   bool can_edit = true;
+  bool can_delete = true;
   bool can_bulk_delete = false;
   bool patchable = false;  // edits may be JSON patches (RFC 6902)
   nlohmann::json acl;      // of the collection: {"query": ["group/nuvla-user"], …}

@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 
+#include "api/cimi/account_descriptions.hpp"
 #include "api/cimi/account_edit.hpp"
 #include "api/cimi/answers.hpp"
 #include "api/cimi/groups.hpp"
@@ -40,6 +41,10 @@ void expect_user_ids(const json& users, const std::string& id) {
 
 GroupCollection::GroupCollection(store::Store& store, access::Authentication& authentication)
     : Collection(store, "group", group_acl()), authentication_(authentication) {}
+
+Description GroupCollection::description() const {
+  return described_group(Collection::description());
+}
 
 json GroupCollection::new_document(const Call& call, const std::string& id, WallTime now) {
   auto group = group_document(id, call.who.user_id, now);

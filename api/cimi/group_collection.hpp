@@ -12,6 +12,7 @@ class GroupCollection : public Collection {
  public:
   // It must outlive the collection.
   GroupCollection(store::Store& store, access::Authentication& authentication);
+  Description description() const override;
   awaitable<http::Response> add(Call call) override;
   awaitable<http::Response> edit(Call call) override;
   awaitable<http::Response> remove(Call call) override;

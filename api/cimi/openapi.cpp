@@ -229,6 +229,7 @@ json resource_path(const Description& collection) {
     edit.body(std::move(body)).answers(200, one).refusals(seen).refusals(changed);
     path["put"] = edit.who("edit-meta, edit-data or edit-acl right").said();
   }
+  if (!collection.can_delete) return path;
   Method remove(name, name + ".delete", "Deletes the resource.");
   remove.parameter(reference("parameters/if-match"));
   remove.answers(200, answer("It is gone.", schema_of("deleted"))).refusals(seen);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "api/access/standing.hpp"
+#include "api/cimi/account_descriptions.hpp"
 #include "api/cimi/account_edit.hpp"
 #include "api/cimi/answers.hpp"
 #include "api/cimi/schema.hpp"
@@ -75,6 +76,10 @@ SessionCollection::SessionCollection(store::Store& store, access::Authentication
     : Collection(store, "session", session_acl()),
       authentication_(authentication),
       logins_(std::move(logins)) {}
+
+Description SessionCollection::description() const {
+  return described_session(Collection::description());
+}
 
 json SessionCollection::new_document(const Call& /*call*/, const std::string& /*id*/,
                                      WallTime /*now*/) {
@@ -234,6 +239,10 @@ awaitable<http::Response> SessionCollection::switch_group(Call call) {
   auto response = changed_response(stored, who);
   response.headers.emplace_back("Set-Cookie", cookie_text);
   co_return response;
+}
+
+awaitable<http::Response> SessionCollection::edit(Call call) {
+  throw method_not_allowed(call);
 }
 
 awaitable<http::Response> SessionCollection::remove(Call call) {

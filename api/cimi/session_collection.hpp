@@ -12,7 +12,9 @@ class SessionCollection : public Collection {
   // `authentication` must outlive it.
   SessionCollection(store::Store& store, access::Authentication& authentication, Logins logins);
 
+  Description description() const override;
   awaitable<http::Response> add(Call call) override;
+  awaitable<http::Response> edit(Call call) override;
   awaitable<http::Response> remove(Call call) override;
   // get-groups: [{"id": "group/x", "name": …, "description": …}], the groups one may act as.
   // get-peers: {"user/…": "<name>"}, who is in one of them too; everybody for administrators.

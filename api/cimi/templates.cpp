@@ -1,5 +1,7 @@
 #include "api/cimi/templates.hpp"
 
+#include "api/cimi/account_descriptions.hpp"
+
 namespace jobengine::api::cimi {
 namespace {
 
@@ -87,6 +89,10 @@ awaitable<void> put_templates(store::Store& store, std::string since) {
 TemplateCollection::TemplateCollection(store::Store& store, const std::string& name)
     : Collection(store, name, read_by_everybody()) {}
 
+Description TemplateCollection::description() const {
+  return described_template(Collection::description());
+}
+
 json TemplateCollection::new_document(const Call& call, const std::string& /*id*/,
                                       WallTime /*now*/) {
   throw method_not_allowed(call);
@@ -102,6 +108,10 @@ bool TemplateCollection::editable(const json& /*document*/) const {
 }
 
 awaitable<http::Response> TemplateCollection::add(Call call) {
+  throw method_not_allowed(call);
+}
+
+awaitable<http::Response> TemplateCollection::edit(Call call) {
   throw method_not_allowed(call);
 }
 

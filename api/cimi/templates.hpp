@@ -16,7 +16,9 @@ awaitable<void> put_templates(store::Store& store, std::string since);
 class TemplateCollection : public Collection {
  public:
   TemplateCollection(store::Store& store, const std::string& name);
+  Description description() const override;
   awaitable<http::Response> add(Call call) override;
+  awaitable<http::Response> edit(Call call) override;
   awaitable<http::Response> remove(Call call) override;
 
  protected:

@@ -1,5 +1,6 @@
 #include "api/cimi/user_collection.hpp"
 
+#include "api/cimi/account_descriptions.hpp"
 #include "api/cimi/account_edit.hpp"
 #include "api/cimi/accounts.hpp"
 #include "api/cimi/answers.hpp"
@@ -64,6 +65,10 @@ awaitable<void> remove_all_of(store::Store& store, std::string collection, std::
 UserCollection::UserCollection(store::Store& store, access::Authentication& authentication,
                                access::PasswordHasher& hasher)
     : Collection(store, "user", user_acl()), authentication_(authentication), hasher_(hasher) {}
+
+Description UserCollection::description() const {
+  return described_user(Collection::description());
+}
 
 json UserCollection::new_document(const Call& /*call*/, const std::string& /*id*/,
                                   WallTime /*now*/) {

@@ -14,6 +14,7 @@ class UserCollection : public Collection {
   // Both must outlive it.
   UserCollection(store::Store& store, access::Authentication& authentication,
                  access::PasswordHasher& hasher);
+  Description description() const override;
   awaitable<http::Response> add(Call call) override;
   // Who is suspended is logged out.
   awaitable<http::Response> edit(Call call) override;
