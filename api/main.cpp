@@ -14,6 +14,8 @@
 #include "api/access/secrets.hpp"
 #include "api/cimi/accounts.hpp"
 #include "api/cimi/credential_collection.hpp"
+#include "api/cimi/generic_collection.hpp"
+#include "api/cimi/generic_type_reader.hpp"
 #include "api/cimi/group_collection.hpp"
 #include "api/cimi/job_collection.hpp"
 #include "api/cimi/self_description.hpp"
@@ -70,6 +72,9 @@ program::OptionList api_server_options() {
                          "later it replaces the one before");
   password.secret = true;
   password.environment = "JOB_API_ADMIN_PASSWORD";
+  auto resources = option("resources", OptionKind::TextList, "", "FILE_OR_FOLDER",
+                          "YAML files, or folders of them, that declare further resource types");
+  resources.environment = "JOB_API_RESOURCES";
   return {
       option("database", OptionKind::Text, "job-api.sqlite", "FILE",
              "where the resources are kept; made when it is missing"),
@@ -84,6 +89,7 @@ program::OptionList api_server_options() {
              "behind a proxy that adds it"),
       option("admin-user", OptionKind::Text, "admin", "NAME", "name of the administrator"),
       password,
+      resources,
       option("session-lifetime", OptionKind::Duration, "7d", "TIME", "how long a login lasts"),
   };
 }
@@ -145,6 +151,7 @@ struct ServiceParts {
   access::LoginLimits& limits;
   telemetry::Metrics& metrics;
   feed::QueueFeed& feed;
+  const cimi::GenericTypes& types;
 };
 
 void offer_accounts(cimi::Service& service, const ServiceParts& parts) {
@@ -167,8 +174,11 @@ std::unique_ptr<cimi::Service> make_service(const ServiceParts& parts,
   const auto since = options.since;
   auto service = std::make_unique<cimi::Service>(parts.authentication, std::move(options));
   auto wanted = [feed = &parts.feed] { feed->wanted(); };
-  service->offer(std::make_unique<cimi::JobCollection>(parts.store, wanted));
+  service->offer(std::make_unique<cimi::JobCollection>(parts.store, wanted, parts.types));
   offer_accounts(*service, parts);
+  for (const auto& type : parts.types.all()) {
+    service->offer(std::make_unique<cimi::GenericCollection>(parts.store, type, wanted));
+  }
   cimi::offer_self_description(*service, since);
   return service;
 }
@@ -189,7 +199,8 @@ void announce(const Settings& settings, const http::ListenerOptions& options, st
 }
 
 awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_program,
-                      http::ListenerOptions options, zookeeper::SessionOptions zookeeper_options) {
+                      http::ListenerOptions options, const cimi::GenericTypes* types,
+                      zookeeper::SessionOptions zookeeper_options) {
   const Settings& settings = *settings_of_program;
   runtime::StopSignal stop(*loop);
   const auto store = store::open_sqlite_store(settings.text("database"));
@@ -222,7 +233,7 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
     feed::QueueFeedOptions feed_options;
     feed_options.capacity = static_cast<std::size_t>(settings.integer("queue-capacity"));
     feed::QueueFeed feed(*loop, *session, queue, *store, metrics, feed_options);
-    const ServiceParts parts{*store, authentication, hasher, limits, metrics, feed};
+    const ServiceParts parts{*store, authentication, hasher, limits, metrics, feed, *types};
     const auto service = make_service(parts, std::move(service_options));
     runtime::TaskGroup tasks(loop->get_executor());
     auto handler = [answering = service.get()](http::Request request) {
@@ -268,9 +279,11 @@ int run(const Settings& settings) {
   // These complain before anything is opened.
   auto options = listener_options(settings);
   program::expect_duration(settings, "session-lifetime", "1s", "3650d");
+  const auto types = cimi::read_generic_types(settings.list("resources"));
   auto zookeeper_options = program::session_options(settings);
   runtime::EventLoop loop;
-  loop.run(serve(&loop.context(), &settings, std::move(options), std::move(zookeeper_options)));
+  loop.run(
+      serve(&loop.context(), &settings, std::move(options), &types, std::move(zookeeper_options)));
   return program::exit_ok;
 }
 

@@ -174,6 +174,7 @@ json CollectionAcl::document() const {
   if (!query.empty()) result["query"] = query;
   if (!add.empty()) result["add"] = add;
   if (!bulk_delete.empty()) result["bulk-delete"] = bulk_delete;
+  if (!bulk_action.empty()) result["bulk-action"] = bulk_action;
   return result;
 }
 

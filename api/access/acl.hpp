@@ -58,6 +58,7 @@ struct CollectionAcl {
   std::vector<std::string> query;
   std::vector<std::string> add;
   std::vector<std::string> bulk_delete;
+  std::vector<std::string> bulk_action;
 
   nlohmann::json document() const;  // empty lists are left out
 };

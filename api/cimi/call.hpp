@@ -11,12 +11,15 @@
 
 namespace jobengine::api::cimi {
 
+inline constexpr const char* json_patch_type = "application/json-patch+json";
+
 struct Call {
   std::string method;  // "GET"
   std::string uri;     // path as sent
   http::Route route;
   http::Parameters url;         // the query string
   http::Parameters parameters;  // the query string, and the form when the body is one
+  std::string media_type;       // of the body, in lower case and without parameters; "" when none
   nlohmann::json body;          // JSON body; null when there was none
   access::Identity who;
   std::string if_match;

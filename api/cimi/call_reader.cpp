@@ -71,6 +71,7 @@ Call read_call(const http::Request& request, http::Route route, std::size_t body
   const auto body = plain_body(request, body_limit);
   if (!is_blank(body)) {
     const auto type = media_type(request);
+    call.media_type = type;
     if (type == "application/x-www-form-urlencoded") {
       if (!call.parameters.append(body)) throw bad_request("the form is not encoded correctly");
     } else if (is_json(type)) {

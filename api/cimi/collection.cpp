@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "api/cimi/answers.hpp"
+#include "api/cimi/bulk.hpp"
 #include "api/cimi/schema.hpp"
 #include "api/cimi/search_parameters.hpp"
 
@@ -180,6 +181,11 @@ json Collection::collection_operations(const access::Identity& who) const {
   if (!acl_.bulk_delete.empty() && access::allows(acl_.bulk_delete, who)) {
     list.push_back(operation_entry("bulk-delete", name_));
   }
+  if (!acl_.bulk_action.empty() && access::allows(acl_.bulk_action, who)) {
+    for (const auto& name : bulk_actions()) {
+      list.push_back(operation_entry(name, name_ + "/" + name));
+    }
+  }
   return list;
 }
 
@@ -294,12 +300,20 @@ http::Response Collection::changed_response(const store::StoredDocument& stored,
   return document_response(document, stored.revision);
 }
 
-awaitable<http::Response> Collection::edit(Call call) {
-  const auto& body = body_object(call);
+void Collection::check_edit(const Call& call) const {
   const auto id = call.route.resource_id();
+  if (call.media_type == json_patch_type) {
+    throw CimiError(415, name_ + " takes no JSON patches: send the attributes as application/json",
+                    id);
+  }
+  const auto& body = body_object(call);
   if (body.contains("id") && body["id"] != id) {
     throw bad_request("the id of a resource cannot be changed", id);
   }
+}
+
+awaitable<http::Response> Collection::edit(Call call) {
+  check_edit(call);
   const auto now = wall_now();
   Edit decide = [this, &call, now](const json& current) {
     return edited_document(current, call, now);
@@ -338,38 +352,36 @@ awaitable<http::Response> Collection::operate(Call call) {
   co_return http::Response{};
 }
 
+awaitable<http::Response> Collection::bulk_action(Call call) {
+  throw undefined_action(call);
+  co_return http::Response{};
+}
+
 awaitable<http::Response> Collection::bulk_remove(Call call) {
   if (acl_.bulk_delete.empty()) throw method_not_allowed(call);
-  if (!call.bulk) throw bad_request("Bulk request should contain bulk http header.");
-  const auto filters = call.parameters.all("filter");
-  const bool blank = std::all_of(filters.begin(), filters.end(), [](const std::string& one) {
-    return one.find_first_not_of(" \t") == std::string::npos;
-  });
-  if (blank) throw bad_request("Bulk request should contain a non empty cimi filter.");
-  if (!access::allows(acl_.bulk_delete, call.who)) throw credentials_required();
-  const auto begun = runtime::Clock::now();
+  BulkOutcome outcome;
+  outcome.begun = runtime::Clock::now();
   store::SearchRequest request;
   request.collection = name_;
-  request.filter = filter::parse_all(filters);
+  request.filter = bulk_filter(call, call.parameters.all("filter"));
+  if (!access::allows(acl_.bulk_delete, call.who)) throw credentials_required();
   request.visibility = visibility(call.who);
-  const auto removed = co_await store_.remove_matching(std::move(request));
-  const auto took =
-      std::chrono::duration_cast<std::chrono::milliseconds>(runtime::Clock::now() - begun);
-  json body;
-  body["took"] = took.count();
-  body["timed_out"] = false;
-  body["total"] = removed;
-  body["deleted"] = removed;
-  body["batches"] = 1;
-  for (const char* name :
-       {"version_conflicts", "noops", "throttled_millis", "throttled_until_millis"}) {
-    body[name] = 0;
+  check_search(request);
+  if (call.who.is_admin()) {
+    outcome.changed = co_await store_.remove_matching(std::move(request));
+    outcome.total = outcome.changed;
+    co_return document_response(bulk_summary(outcome, "deleted"));
   }
-  body["retries"]["bulk"] = 0;
-  body["retries"]["search"] = 0;
-  body["requests_per_second"] = -1.0;
-  body["failures"] = json::array();
-  co_return document_response(body);
+  store::Decide decide = [who = call.who](const store::StoredDocument* current) {
+    store::Decision decision;
+    const bool may = access::allows(current->document["acl"], who, access::Right::Delete);
+    if (may) decision.kind = store::Decision::Kind::Remove;
+    return decision;
+  };
+  const auto matched = co_await store_.change_matching(std::move(request), std::move(decide));
+  outcome.total = matched.total;
+  outcome.changed = matched.changed;
+  co_return document_response(bulk_summary(outcome, "deleted"));
 }
 
 }  // namespace jobengine::api::cimi

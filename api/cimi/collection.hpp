@@ -40,6 +40,8 @@ class Collection {
   virtual awaitable<http::Response> remove(Call call);
   // Any method on /api/<collection>/<uuid>/<operation>.
   virtual awaitable<http::Response> operate(Call call);
+  // PATCH on /api/<collection>/<action>.
+  virtual awaitable<http::Response> bulk_action(Call call);
 
  protected:
   // A new document from the body of an add. Throws CimiError.
@@ -51,6 +53,8 @@ class Collection {
   virtual std::vector<std::string> further_operations(const nlohmann::json& document,
                                                       const access::Identity& who) const;
   virtual bool editable(const nlohmann::json& document) const;
+  // Names that bulk_action() knows.
+  virtual std::vector<std::string> bulk_actions() const { return {}; }
   // Top-level attributes nobody may see.
   virtual std::vector<std::string> hidden() const { return {}; }
   // Top-level attributes nobody may search for, sort by or aggregate; at least what is hidden.
@@ -73,15 +77,19 @@ class Collection {
   awaitable<store::StoredDocument> visible(std::string id, access::Identity who);
   void check_precondition(const store::StoredDocument& current, const Call& call) const;
   const nlohmann::json& body_object(const Call& call) const;
+  // Throws CimiError when the body is none of an edit of this resource.
+  void check_edit(const Call& call) const;
+
+  // Throws CimiError when the search names an attribute that cannot be searched: what it finds
+  // would tell of hidden ones.
+  void check_search(const store::SearchRequest& request) const;
 
   store::Store& store() { return store_; }
+  const access::CollectionAcl& acl() const { return acl_; }
 
  private:
   // Without what is hidden.
   nlohmann::json shown(nlohmann::json document) const;
-  // Throws CimiError when the search names an attribute that cannot be searched: what it finds
-  // would tell of hidden ones.
-  void check_search(const store::SearchRequest& request) const;
   nlohmann::json operations(const nlohmann::json& document, const access::Identity& who) const;
   nlohmann::json row(nlohmann::json document, const access::Identity& who,
                      const std::optional<std::vector<std::string>>& select) const;

@@ -5,8 +5,11 @@
 #include <optional>
 
 #include "api/cimi/answers.hpp"
+#include "api/cimi/generic_operation.hpp"
+#include "api/cimi/job_context.hpp"
 #include "api/cimi/job_document.hpp"
 #include "api/cimi/job_schema.hpp"
+#include "common/telemetry/log.hpp"
 
 namespace jobengine::api::cimi {
 namespace {
@@ -57,17 +60,39 @@ OperationDescription getting_context() {
   return operation;
 }
 
-// What a cancel decides about the job and about the job for its children; assigned on the store's
-// thread, the second after the first in the same transaction.
-struct Cancellation {
+// What the end of a job decides; assigned on the store's thread, in one transaction.
+struct Ending {
   std::optional<CimiError> refused;
+  std::optional<json> job;  // as it ended
   std::optional<json> children_job;
+  std::string trouble;  // of the hook: the job has ended all the same
 };
+
+bool is_final_text(const json& state) {
+  return state.is_string() && (state == "SUCCESS" || state == "FAILED" || state == "CANCELED");
+}
+
+std::string target_of(const json& job) {
+  const auto target = job.find("target-resource");
+  return target == job.end() ? std::string() : target->value("href", std::string());
+}
+
+const GenericHook* hook_of(const GenericType& type, const json& job, bool timed_out) {
+  const auto action = job.value("action", std::string());
+  const auto state = job.value("state", std::string());
+  if (timed_out) {
+    if (const auto* hook = type.hook(action, GenericEnd::Timeout)) return hook;
+  }
+  if (state == "SUCCESS") return type.hook(action, GenericEnd::Success);
+  if (state == "FAILED") return type.hook(action, GenericEnd::Failure);
+  return type.hook(action, GenericEnd::Cancel);
+}
 
 }  // namespace
 
-JobCollection::JobCollection(store::Store& store, std::function<void()> entry_wanted)
-    : Collection(store, "job", job_acl()), entry_wanted_(std::move(entry_wanted)) {}
+JobCollection::JobCollection(store::Store& store, std::function<void()> entry_wanted,
+                             const GenericTypes& types)
+    : Collection(store, "job", job_acl()), entry_wanted_(std::move(entry_wanted)), types_(types) {}
 
 Description JobCollection::description() const {
   auto description = Collection::description();
@@ -138,45 +163,26 @@ awaitable<http::Response> JobCollection::operate(Call call) {
   co_return co_await std::move(answer);
 }
 
-awaitable<http::Response> JobCollection::cancel(Call call) {
-  const auto id = call.route.resource_id();
+awaitable<http::Response> JobCollection::edit(Call call) {
+  const bool ends = call.body.is_object() && is_final_text(call.body.value("state", json()));
+  if (!ends || types_.all().empty()) co_return co_await Collection::edit(std::move(call));
+  check_edit(call);
   const auto now = wall_now();
-  const auto children_id = "job/" + new_uuid();
-  auto outcome = std::make_shared<Cancellation>();
-  std::vector<store::Change> changes(2);
-  changes[0].id = id;
-  changes[0].decide = [this, &call, outcome, id, now,
-                       children_id](const store::StoredDocument* current) {
-    store::Decision decision;
-    *outcome = Cancellation();
-    try {
-      if (current == nullptr) throw not_found(id);
-      if (!may_cancel(current->document, call.who)) throw forbidden(id);
-      check_precondition(*current, call);
-      decision.document = ended_job(current->document, call.who, now);
-      decision.kind = store::Decision::Kind::Put;
-      if (is_bulk(decision.document)) {
-        outcome->children_job = cancel_children_job(decision.document, children_id, now);
-      }
-    } catch (const CimiError& error) {
-      outcome->refused = error;
-    }
-    return decision;
+  Edit decide = [this, &call, now](const json& current) {
+    return edited_document(current, call, now);
   };
-  changes[1].id = children_id;
-  changes[1].decide = [outcome](const store::StoredDocument*) {
-    store::Decision decision;
-    if (outcome->children_job) {
-      decision.kind = store::Decision::Kind::Put;
-      decision.document = *outcome->children_job;
-      decision.awaits_entry = true;
-    }
-    return decision;
+  const auto stored = co_await end_job(call, std::move(decide), How::Edited);
+  co_return changed_response(stored, call.who);
+}
+
+awaitable<http::Response> JobCollection::cancel(Call call) {
+  const auto now = wall_now();
+  Edit decide = [&call, now](const json& current) {
+    if (!may_cancel(current, call.who)) throw forbidden(call.route.resource_id());
+    return ended_job(current, call.who, now);
   };
-  const auto stored = co_await store().change(std::move(changes));
-  if (outcome->refused) throw CimiError(*outcome->refused);
-  if (stored.at(1)) entry_wanted_();
-  co_return changed_response(*stored.at(0), call.who);
+  const auto stored = co_await end_job(call, std::move(decide), How::Cancelled);
+  co_return changed_response(stored, call.who);
 }
 
 awaitable<http::Response> JobCollection::timeout(Call call) {
@@ -185,27 +191,91 @@ awaitable<http::Response> JobCollection::timeout(Call call) {
     if (!may_time_out(current, call.who)) throw forbidden(call.route.resource_id());
     return ended_job(current, call.who, now);
   };
-  const auto stored = co_await change_one(call, std::move(decide));
+  const auto stored = co_await end_job(call, std::move(decide), How::TimedOut);
   co_return changed_response(stored, call.who);
 }
 
-// Of the resources a job may concern this server holds only its own: what it does not know is left
-// out, as the original leaves out what an action does not need.
+// The job, the job for its children, its target: all in one transaction, so that none is seen
+// without the others. The target's id has to be known before: a job keeps its target, but for an
+// administrator who edits both at once, and then the hook is left out.
+awaitable<store::StoredDocument> JobCollection::end_job(Call call, Edit decide, How how) {
+  const auto id = call.route.resource_id();
+  const auto now = wall_now();
+  const auto target = co_await hooked_target(id);
+  const auto children_id = "job/" + new_uuid();
+  const auto ending = std::make_shared<Ending>();
+  std::vector<store::Change> changes(target.empty() ? 2 : 3);
+  changes[0].id = id;
+  changes[0].decide = [this, &call, &decide, ending, id, how, now,
+                       children_id](const store::StoredDocument* current) {
+    store::Decision decision;
+    *ending = Ending();
+    try {
+      if (current == nullptr) throw not_found(id);
+      check_precondition(*current, call);
+      decision.document = decide(current->document);
+      decision.kind = store::Decision::Kind::Put;
+      ending->job = decision.document;
+      if (how == How::Cancelled && is_bulk(decision.document)) {
+        ending->children_job = cancel_children_job(decision.document, children_id, now);
+      }
+    } catch (const CimiError& error) {
+      ending->refused = error;
+    }
+    return decision;
+  };
+  changes[1].id = children_id;
+  changes[1].decide = [ending](const store::StoredDocument*) {
+    store::Decision decision;
+    if (ending->children_job) {
+      decision.kind = store::Decision::Kind::Put;
+      decision.document = *ending->children_job;
+      decision.awaits_entry = true;
+    }
+    return decision;
+  };
+  if (!target.empty()) {
+    changes[2].id = target;
+    changes[2].decide = [this, ending, target, how, now](const store::StoredDocument* current) {
+      store::Decision decision;
+      if (!ending->job || current == nullptr || target_of(*ending->job) != target) return decision;
+      const auto& type = *types_.of(target);
+      const auto* hook = hook_of(type, *ending->job, how == How::TimedOut);
+      if (hook == nullptr) return decision;
+      try {
+        decision = hook_decision(type, *hook, *ending->job, current->document, now);
+      } catch (const std::exception& error) {
+        ending->trouble = error.what();
+        decision = store::Decision();
+      }
+      return decision;
+    };
+  }
+  auto stored = co_await store().change(std::move(changes));
+  if (ending->refused) throw CimiError(*ending->refused);
+  if (!ending->trouble.empty()) {
+    telemetry::warning("a job has ended, and its target could not be changed",
+                       {{"job", id}, {"target", target}, {"error", ending->trouble}});
+  }
+  if (ending->children_job) entry_wanted_();
+  co_return std::move(*stored.at(0));
+}
+
+// "" when the end of the job changes nothing else.
+awaitable<std::string> JobCollection::hooked_target(std::string id) {
+  if (types_.all().empty()) co_return std::string();
+  const auto stored = co_await store().get(id);
+  if (!stored) co_return std::string();
+  auto target = target_of(stored->document);
+  co_return types_.of(target) == nullptr ? std::string() : target;
+}
+
 awaitable<http::Response> JobCollection::context(Call call) {
   const auto id = call.route.resource_id();
-  const auto stored = co_await store().get(id);
+  auto stored = co_await store().get(id);
   if (!stored) throw not_found(id);
   if (!may_get_context(stored->document, call.who)) throw forbidden(id);
-  json known = json::object();
-  const auto target = stored->document.value("target-resource", json::object());
-  const auto href = target.value("href", std::string());
-  if (href.starts_with("job/")) {
-    auto found = co_await store().get(href);
-    if (found) {
-      found->document.erase("acl");
-      known[href] = std::move(found->document);
-    }
-  }
+  const auto known = co_await job_context(store(), types_, std::move(stored->document), call.who);
   co_return document_response(known);
 }
 

@@ -4,13 +4,18 @@
 #include <functional>
 
 #include "api/cimi/collection.hpp"
+#include "api/cimi/generic_type.hpp"
 
 namespace jobengine::api::cimi {
 
 class JobCollection : public Collection {
  public:
   // `entry_wanted` is called on the io threads after a job that needs a queue entry was committed.
-  JobCollection(store::Store& store, std::function<void()> entry_wanted);
+  // `types` must outlive it: the end of a job may change its target, if that is of one of these.
+  JobCollection(store::Store& store, std::function<void()> entry_wanted, const GenericTypes& types);
+
+  // An edit may end the job.
+  awaitable<http::Response> edit(Call call) override;
 
   Description description() const override;
   // cancel, timeout, get-context; spec 2.6.
@@ -34,7 +39,12 @@ class JobCollection : public Collection {
   awaitable<http::Response> timeout(Call call);
   awaitable<http::Response> context(Call call);
 
+  enum class How { Edited, Cancelled, TimedOut };
+  awaitable<store::StoredDocument> end_job(Call call, Edit decide, How how);
+  awaitable<std::string> hooked_target(std::string id);
+
   std::function<void()> entry_wanted_;
+  const GenericTypes& types_;
 };
 
 }  // namespace jobengine::api::cimi

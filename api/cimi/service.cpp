@@ -138,7 +138,7 @@ awaitable<http::Response> Service::ask(Collection& collection, Call call) {
     case Kind::Operation:
       return collection.operate(std::move(call));
     case Kind::BulkAction:
-      throw undefined_action(call);
+      return collection.bulk_action(std::move(call));
     case Kind::Redirect:
     case Kind::NoContent:
     case Kind::CloudEntryPoint:
