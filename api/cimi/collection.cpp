@@ -226,6 +226,7 @@ awaitable<http::Response> Collection::query(Call call) {
   request.limit = parameters.limit;
   if (parameters.select) request.only = needed_for(*parameters.select);
   request.aggregations = std::move(parameters.aggregations);
+  request.most_time = parameters.timeout;
   const bool aggregated = !request.aggregations.empty();
   check_search(request);
   auto found = co_await store_.search(std::move(request));

@@ -152,6 +152,18 @@ std::vector<store::Aggregation> read_aggregations(const http::Parameters& parame
   return aggregations;
 }
 
+std::optional<std::chrono::milliseconds> read_timeout(const http::Parameters& parameters) {
+  constexpr std::int64_t longest = 3'600'000;
+  const auto values = parameters.all("timeout");
+  if (values.empty()) return std::nullopt;
+  const auto number = integer_of(values.front());
+  if (!number || *number < 1) {
+    throw bad_request("timeout is '" + values.front() +
+                      "', expected milliseconds: a whole number from 1");
+  }
+  return std::chrono::milliseconds(std::min(*number, longest));
+}
+
 }  // namespace
 
 std::vector<std::string> name_list(const http::Parameters& parameters, const std::string& name) {
@@ -175,6 +187,7 @@ SearchParameters read_search(const http::Parameters& parameters) {
   read_rows(parameters, search);
   search.order = read_order(parameters);
   search.aggregations = read_aggregations(parameters);
+  search.timeout = read_timeout(parameters);
   if (parameters.has("select")) search.select = name_list(parameters, "select");
   return search;
 }

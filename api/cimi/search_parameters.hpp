@@ -1,6 +1,7 @@
-// filter, first, last, orderby, select, aggregation of a query (spec 3.4, 4.5, 4.6). Pure.
+// filter, first, last, orderby, select, aggregation, timeout of a query (spec 3.4, 4.5, 4.6). Pure.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ struct SearchParameters {
   std::int64_t limit = most_rows;
   std::optional<std::vector<std::string>> select;
   std::vector<store::Aggregation> aggregations;  // each key once
+  std::optional<std::chrono::milliseconds> timeout;
 };
 
 // Throws FilterError for a bad filter, CimiError 400 for rows beyond `most_rows`, for an

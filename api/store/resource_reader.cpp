@@ -86,9 +86,15 @@ class ReadTransaction {
   Connection& connection_;
 };
 
-// Runs a read; what SQLite says becomes what the store's users know.
+std::string in_words(std::chrono::milliseconds time) {
+  const auto count = time.count();
+  return count % 1000 == 0 ? std::to_string(count / 1000) + " s" : std::to_string(count) + " ms";
+}
+
+// Runs a read that has so much time; what SQLite says becomes what the store's users know.
 template <typename Read>
-auto translated(const Read& read) -> decltype(read()) {
+auto translated(const Read& read, std::chrono::milliseconds time = longest_search)
+    -> decltype(read()) {
   try {
     return read();
   } catch (const SqliteError& error) {
@@ -98,8 +104,8 @@ auto translated(const Read& read) -> decltype(read()) {
     }
     if (error.cause() == SqliteError::Cause::TooLong) {
       throw filter::FilterError(
-          "The search was given up after " + std::to_string(longest_search.count()) +
-          " s. A filter on id, state, action, created, parent-job or target-resource/href "
+          "The search was given up after " + in_words(time) +
+          ". A filter on id, state, action, created, parent-job or target-resource/href "
           "narrows it best.");
     }
     throw StoreUnavailable(error.what());
@@ -175,10 +181,14 @@ std::unique_ptr<ResourceReader> open_reader(const std::string& file, std::int64_
 SearchResult ResourceReader::search(const SearchRequest& request,
                                     const std::atomic<bool>& given_up) {
   const auto selection = selection_of(request);
-  return translated([&] {
-    const TimeLimit limit(connection_, longest_search, &given_up);
-    return searched(request, selection, limit);
-  });
+  const std::chrono::milliseconds patience = longest_search;
+  const auto longest = std::min(patience, request.most_time.value_or(patience));
+  return translated(
+      [&] {
+        const TimeLimit limit(connection_, longest, &given_up);
+        return searched(request, selection, limit);
+      },
+      longest);
 }
 
 std::optional<SearchResult> ResourceReader::try_search(const SearchRequest& request,

@@ -2,6 +2,7 @@
 // follow.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -84,6 +85,8 @@ struct SearchRequest {
   std::optional<std::vector<std::string>> only;
   // Computed over all matches, not the page (spec 4.6).
   std::vector<Aggregation> aggregations;
+  // Given up after this long, if the store's own patience lasts longer.
+  std::optional<std::chrono::milliseconds> most_time;
   // About as much memory may the rows take. Searches run at once, and make texts of it.
   std::size_t most_bytes = 128 * 1024 * 1024;
 };

@@ -171,6 +171,22 @@ TEST_CASE("query: bad ones are told what is wrong", "[api]") {
   CHECK(api().search("filter=nowhere='x'&orderby=nowhere/at/all:desc,a:dummy").status == 200);
 }
 
+TEST_CASE("query: a search ends with its timeout", "[api]") {
+  const std::string text(50000, 'x');
+  for (int count = 0; count < 40; ++count) {
+    api().add({{"action", "slow"}, {"payload", text}, {"execution-mode", "pull"}});
+  }
+  // Words that are looked for anywhere, in all of these texts, again and again.
+  std::string filter = "payload=='a'";
+  for (int count = 0; count < 1000; ++count) {
+    filter += " or payload=='word" + std::to_string(count) + "~2'";
+  }
+  const auto answer = api().search("last=0&timeout=30&filter=action='slow' and (" + filter + ")");
+  CHECK(answer.status == 400);
+  CHECK(answer.message().starts_with("The search was given up after 30 ms."));
+  CHECK(api().search("last=0&timeout=20000&filter=action='slow'").document().at("count") == 40);
+}
+
 TEST_CASE("query: whoever is nobody needs credentials", "[api]") {
   for (const char* method : {"GET", "PUT"}) {
     const auto answer = api().ask(method, "/api/job");

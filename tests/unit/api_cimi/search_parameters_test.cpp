@@ -137,6 +137,16 @@ TEST_CASE("search: more orderings or aggregations than make sense are refused", 
   CHECK(refusal(aggregation) == "40 aggregations are asked for, at most 32 are possible");
 }
 
+TEST_CASE("search: a timeout is a number of milliseconds", "[api]") {
+  CHECK_FALSE(read("").timeout);
+  CHECK(read("timeout=250&timeout=x").timeout == std::chrono::milliseconds(250));
+  CHECK(read("timeout=9223372036854775807").timeout == std::chrono::hours(1));
+  for (const char* bad : {"", "0", "-5", "1.5", "2s"}) {
+    CHECK(refusal(std::string("timeout=") + bad) ==
+          "timeout is '" + std::string(bad) + "', expected milliseconds: a whole number from 1");
+  }
+}
+
 TEST_CASE("search: what the original accepts without effect is accepted", "[api]") {
   CHECK(read("format=json&expand=x&format=xml").limit == 10000);
 }
