@@ -191,7 +191,7 @@ def engine_edits(client):
     expect(document, {"id": job, "state": "RUNNING", "progress": 30})
     status, document, _ = client.call("PUT", f"/api/{job}", json.dumps([{"op": "add", "path": "/name", "value": "x"}]),
                                       {"Content-Type": "application/json-patch+json"})
-    expect(status, 400)
+    expect(status, 415)
     status, done, _ = client.delete_bulk("job", "state=['SUCCESS', 'FAILED', 'CANCELED'] and created<'now-7d'")
     expect((status, done["timed_out"], done["deleted"]), (200, False, 0))
     _, document, _ = edit({"state": "SUCCESS", "return-code": 0})
