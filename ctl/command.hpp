@@ -54,7 +54,9 @@ struct DevCommand {
   int zookeeper_port = 0;  // 0: a free one
   int executors = 1;
   int distributors = 1;
-  int slots = 0;                 // 0: the executor's default
+  int slots = 0;  // 0: the executor's default
+  // Declarations of resource types, for job-api.
+  std::vector<std::string> resources;
   std::vector<std::string> run;  // a command to run when everything is ready
   bool once = false;             // stop when `run` has ended
   std::chrono::milliseconds drain_timeout{10000};

@@ -188,6 +188,10 @@ void declare_system_commands(CLI::App& app, Parsed& to) {
   dev->add_option("--distributors", to.dev.distributors, "How many distributors (default 1)")
       ->check(CLI::Range(0, 16))
       ->type_name("N");
+  dev->add_option("--resources", to.dev.resources,
+                  "YAML file, or folder of them, that declares resource types (may be repeated)")
+      ->allow_extra_args(false)
+      ->type_name("FILE_OR_FOLDER");
   dev->add_option("--drain-timeout", to.drain_timeout,
                   "How long running jobs may go on after Ctrl-C (default 10s)")
       ->type_name("DURATION");

@@ -35,6 +35,7 @@ development::SystemOptions options_of(const DevCommand& command) {
   options.distributors = command.distributors;
   options.executors = command.executors;
   options.slots = command.slots;
+  options.resources = command.resources;
   options.drain_timeout = command.drain_timeout;
   return options;
 }

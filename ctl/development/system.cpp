@@ -78,6 +78,8 @@ System::Plan System::api_plan() const {
   plan.program = "job-api";
   plan.arguments = {"--listen", "127.0.0.1:" + std::to_string(options_.api_port), "--database",
                     (directory_.path() / "job-api.db").string()};
+  if (!options_.resources.empty()) plan.arguments.emplace_back("--resources");
+  plan.arguments.insert(plan.arguments.end(), options_.resources.begin(), options_.resources.end());
   plan.environment = {"JOB_API_ADMIN_PASSWORD=" + directory_.password()};
   return plan;
 }

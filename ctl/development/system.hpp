@@ -23,7 +23,8 @@ struct SystemOptions {
   std::uint16_t zookeeper_port = 0;  // 0: a free one
   int distributors = 1;
   int executors = 1;
-  int slots = 0;  // 0: the executor's default
+  int slots = 0;                       // 0: the executor's default
+  std::vector<std::string> resources;  // declarations of resource types, for job-api
   std::chrono::milliseconds drain_timeout{10000};
 };
 
