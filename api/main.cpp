@@ -23,6 +23,8 @@
 #include "api/cimi/session_collection.hpp"
 #include "api/cimi/templates.hpp"
 #include "api/cimi/user_collection.hpp"
+#include "api/events/event_endpoints.hpp"
+#include "api/events/hub.hpp"
 #include "api/feed/queue_feed.hpp"
 #include "api/http/listener.hpp"
 #include "api/listener_options.hpp"
@@ -91,6 +93,11 @@ program::OptionList api_server_options() {
       password,
       resources,
       option("session-lifetime", OptionKind::Duration, "7d", "TIME", "how long a login lasts"),
+      bounded(option("event-streams", OptionKind::Integer, "5000", "N",
+                     "clients that may wait for events at the same time; 503 for others"),
+              0, 1000000),
+      option("event-heartbeat", OptionKind::Duration, "15s", "TIME",
+             "an event stream on which nothing happens gets a comment this often"),
   };
 }
 
@@ -144,6 +151,13 @@ awaitable<void> sweep_sessions(store::Store* store, runtime::Event* stopping) {
   }
 }
 
+events::EventOptions event_options(const Settings& settings) {
+  events::EventOptions options;
+  options.most_streams = static_cast<std::size_t>(settings.integer("event-streams"));
+  options.stream.heartbeat = settings.duration("event-heartbeat");
+  return options;
+}
+
 struct ServiceParts {
   store::Store& store;
   access::Authentication& authentication;
@@ -152,6 +166,7 @@ struct ServiceParts {
   telemetry::Metrics& metrics;
   feed::QueueFeed& feed;
   const cimi::GenericTypes& types;
+  events::EventEndpoints& events;
 };
 
 void offer_accounts(cimi::Service& service, const ServiceParts& parts) {
@@ -179,6 +194,7 @@ std::unique_ptr<cimi::Service> make_service(const ServiceParts& parts,
   for (const auto& type : parts.types.all()) {
     service->offer(std::make_unique<cimi::GenericCollection>(parts.store, type, wanted));
   }
+  parts.events.offer_to(*service);
   cimi::offer_self_description(*service, since);
   return service;
 }
@@ -203,7 +219,9 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
                       zookeeper::SessionOptions zookeeper_options) {
   const Settings& settings = *settings_of_program;
   runtime::StopSignal stop(*loop);
+  events::Hub hub;  // before the store, whose thread calls it
   const auto store = store::open_sqlite_store(settings.text("database"));
+  store->observe(hub.observer());
   co_await ensure_administrator(*store, settings);
   auto fresh_key = access::hex(access::random_bytes(32));
   auto key = co_await lasting_setting(*store, "cookie-key", std::move(fresh_key));
@@ -233,7 +251,10 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
     feed::QueueFeedOptions feed_options;
     feed_options.capacity = static_cast<std::size_t>(settings.integer("queue-capacity"));
     feed::QueueFeed feed(*loop, *session, queue, *store, metrics, feed_options);
-    const ServiceParts parts{*store, authentication, hasher, limits, metrics, feed, *types};
+    events::EventEndpoints event_endpoints(hub, *store, authentication, metrics,
+                                           event_options(settings));
+    const ServiceParts parts{*store,  authentication, hasher, limits,
+                             metrics, feed,           *types, event_endpoints};
     const auto service = make_service(parts, std::move(service_options));
     runtime::TaskGroup tasks(loop->get_executor());
     auto handler = [answering = service.get()](http::Request request) {
@@ -279,6 +300,7 @@ int run(const Settings& settings) {
   // These complain before anything is opened.
   auto options = listener_options(settings);
   program::expect_duration(settings, "session-lifetime", "1s", "3650d");
+  program::expect_duration(settings, "event-heartbeat", "100ms", "10m");
   const auto types = cimi::read_generic_types(settings.list("resources"));
   auto zookeeper_options = program::session_options(settings);
   runtime::EventLoop loop;

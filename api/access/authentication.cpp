@@ -77,7 +77,21 @@ awaitable<Identity> Authentication::identify(const http::Request& request) {
   if (!still) co_return anonymous();
   auto both = words_of(text_of(*claims, "claims"));
   std::erase_if(both, [&](const std::string& claim) { return !holds(*held, claim); });
-  co_return make_identity(user_id, active_claim, std::move(both), session);
+  auto identity = make_identity(user_id, active_claim, std::move(both), session);
+  identity.expiry = claims->value("exp", std::int64_t{0});
+  co_return identity;
+}
+
+awaitable<bool> Authentication::still_holds(Identity identity) {
+  if (identity.expiry == 0) co_return true;
+  if (now_seconds() >= identity.expiry) co_return false;
+  const auto held = co_await claims_of_session(store_, identity.session);
+  if (!held) co_return false;
+  std::erase_if(identity.claims, [&](const std::string& claim) {
+    return claim == identity.user_id || claim == anonymous_claim || claim == identity.session ||
+           holds(*held, claim);
+  });
+  co_return identity.claims.empty();
 }
 
 awaitable<std::shared_ptr<const Authentication::Claims>> Authentication::claims_of(

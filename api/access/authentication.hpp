@@ -32,6 +32,9 @@ class Authentication {
   // `request` must outlive the wait.
   awaitable<Identity> identify(const http::Request& request);
 
+  // Whether that identity would be found again now; for answers that go on for long.
+  awaitable<bool> still_holds(Identity identity);
+
   // Set-Cookie for a session of `identity` (its `session` is set) that ends at `expiry` (seconds
   // since 1970).
   enum class Transport { Plain, Tls };

@@ -1,6 +1,7 @@
 // Who makes a request: user, active claim and claims (spec 3.3). Pure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,8 @@ struct Identity {
   std::string active_claim;
   std::vector<std::string> claims;  // without doubles
   std::string session;              // "session/<uuid>"; "" when there is none
+  // Until when a cookie vouches for all this, seconds since 1970; 0: it was no cookie.
+  std::int64_t expiry = 0;
 
   bool has(std::string_view claim) const;
   bool is_admin() const { return has(admin_claim); }

@@ -24,10 +24,11 @@ struct Call {
   access::Identity who;
   std::string if_match;
   std::string if_none_match;
-  bool bulk = false;      // header "bulk" is present
-  bool over_tls = false;  // our own TLS, or says X-Forwarded-Proto
-  std::string base_uri;   // "http://host/api/"
-  std::string client;     // the address it comes from; "" when that is unknown
+  std::string last_event_id;  // what an event stream is resumed from
+  bool bulk = false;          // header "bulk" is present
+  bool over_tls = false;      // our own TLS, or says X-Forwarded-Proto
+  std::string base_uri;       // "http://host/api/"
+  std::string client;         // the address it comes from; "" when that is unknown
 };
 
 // Comma-separated names, also over several parameters of that name; blanks trimmed.

@@ -196,6 +196,27 @@ awaitable<store::StoredDocument> Collection::visible(std::string id, access::Ide
   co_return std::move(*stored);
 }
 
+json Collection::visible_attributes(const json& document, const access::Identity& who,
+                                    const std::vector<std::string>& names) const {
+  auto part = shown(selected(document, names));
+  const bool with_acl = part.contains("acl");
+  part["acl"] = document["acl"];
+  part = access::visible_part(part, who);
+  if (!with_acl && part.is_object()) part.erase("acl");
+  return part;
+}
+
+store::SearchRequest Collection::search_for(const access::Identity& who,
+                                            std::optional<filter::Node> filter) const {
+  if (!access::allows(acl_.query, who)) throw credentials_required();
+  store::SearchRequest request;
+  request.collection = name_;
+  request.filter = std::move(filter);
+  request.visibility = visibility(who);
+  check_search(request);
+  return request;
+}
+
 void Collection::check_precondition(const store::StoredDocument& current, const Call& call) const {
   if (call.if_match.empty() || etag_matches(call.if_match, current.revision)) return;
   throw CimiError(412,

@@ -43,6 +43,15 @@ class Collection {
   // PATCH on /api/<collection>/<action>.
   virtual awaitable<http::Response> bulk_action(Call call);
 
+  // What event streams are made of. Throws CimiError 404 or 403.
+  awaitable<store::StoredDocument> visible(std::string id, access::Identity who);
+  // Of these attributes what `who` may see, as far as the document has them.
+  nlohmann::json visible_attributes(const nlohmann::json& document, const access::Identity& who,
+                                    const std::vector<std::string>& names) const;
+  // A search as query() makes it. Throws CimiError 403, and 400 for what cannot be searched.
+  store::SearchRequest search_for(const access::Identity& who,
+                                  std::optional<filter::Node> filter) const;
+
  protected:
   // A new document from the body of an add. Throws CimiError.
   virtual nlohmann::json new_document(const Call& call, const std::string& id, WallTime now) = 0;
@@ -73,8 +82,6 @@ class Collection {
   nlohmann::json view(nlohmann::json document, const access::Identity& who) const;
   http::Response changed_response(const store::StoredDocument& stored,
                                   const access::Identity& who) const;
-  // Throws CimiError 404 or 403.
-  awaitable<store::StoredDocument> visible(std::string id, access::Identity who);
   void check_precondition(const store::StoredDocument& current, const Call& call) const;
   const nlohmann::json& body_object(const Call& call) const;
   // Throws CimiError when the body is none of an edit of this resource.

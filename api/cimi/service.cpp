@@ -78,6 +78,15 @@ std::vector<EndpointDescription> Service::endpoint_descriptions() const {
   return list;
 }
 
+void Service::offer(std::string name, ResourceEndpoint endpoint) {
+  resource_endpoints_[std::move(name)] = std::move(endpoint);
+}
+
+Collection* Service::collection(const std::string& name) const {
+  const auto found = collections_.find(name);
+  return found == collections_.end() ? nullptr : found->second.get();
+}
+
 awaitable<http::Response> Service::answer(http::Request request) {
   auto route = http::route(request.method, request.path());
   if (route.kind == Kind::Redirect) co_return redirect();
@@ -135,8 +144,11 @@ awaitable<http::Response> Service::ask(Collection& collection, Call call) {
       return collection.edit(std::move(call));
     case Kind::Delete:
       return collection.remove(std::move(call));
-    case Kind::Operation:
-      return collection.operate(std::move(call));
+    case Kind::Operation: {
+      const auto endpoint = resource_endpoints_.find(call.route.operation);
+      if (endpoint == resource_endpoints_.end()) return collection.operate(std::move(call));
+      return endpoint->second(collection, std::move(call));
+    }
     case Kind::BulkAction:
       return collection.bulk_action(std::move(call));
     case Kind::Redirect:

@@ -25,6 +25,9 @@ struct ServiceOptions {
 // What answers below /api/ without being a collection. Refusals are thrown as CimiError.
 using Endpoint = std::function<awaitable<http::Response>(Call)>;
 
+// What answers /api/<collection>/<uuid>/<name> of every collection.
+using ResourceEndpoint = std::function<awaitable<http::Response>(Collection&, Call)>;
+
 // Called on any io thread; suspends there.
 class Service {
  public:
@@ -35,6 +38,9 @@ class Service {
   void offer(std::unique_ptr<Collection> collection);
   void offer(EndpointDescription description, Endpoint endpoint);
   void offer(std::string name, Endpoint endpoint);
+  void offer(std::string name, ResourceEndpoint endpoint);
+  // nullptr: there is none of that name.
+  Collection* collection(const std::string& name) const;
 
   // Of all that was offered so far, by name.
   std::vector<Description> descriptions() const;
@@ -55,6 +61,7 @@ class Service {
     Endpoint run;
   };
   std::map<std::string, Offered> endpoints_;
+  std::map<std::string, ResourceEndpoint> resource_endpoints_;
 };
 
 }  // namespace jobengine::api::cimi
