@@ -74,7 +74,32 @@ struct HealthCommand {
   std::chrono::milliseconds timeout{5000};
 };
 
-using Command = std::variant<SubmitCommand, ListCommand, ShowCommand, CancelCommand, QueueCommand,
-                             DevCommand, DemoCommand, HealthCommand>;
+struct UserCommand {
+  enum class What { Add, List, Suspend, Activate, Remove, Password };
+  What what = What::List;
+  std::vector<std::string> names;   // or ids; Add and Password: one name
+  std::vector<std::string> groups;  // Add: "group/x"
+  std::string password;             // Add, Password
+};
+
+struct GroupCommand {
+  enum class What { Add, List, Remove, Join, Leave };
+  What what = What::List;
+  std::string group;               // "group/x"
+  std::string description;         // Add; "": none
+  std::vector<std::string> users;  // Join, Leave: names or ids
+};
+
+struct ApiKeyCommand {
+  enum class What { Create, List, Remove };
+  What what = What::List;
+  std::string name;               // Create; "": none
+  std::chrono::seconds ttl{0};    // Create; 0: for good
+  std::vector<std::string> keys;  // Remove: "credential/…"
+};
+
+using Command =
+    std::variant<SubmitCommand, ListCommand, ShowCommand, CancelCommand, QueueCommand, DevCommand,
+                 DemoCommand, HealthCommand, UserCommand, GroupCommand, ApiKeyCommand>;
 
 }  // namespace jobengine::ctl

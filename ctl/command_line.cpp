@@ -7,6 +7,7 @@
 #include "common/job/job_state.hpp"
 #include "common/program/program.hpp"
 #include "common/runtime/failure.hpp"
+#include "ctl/account_command_line.hpp"
 #include "ctl/payload.hpp"
 
 namespace jobengine::ctl {
@@ -22,6 +23,8 @@ constexpr const char* footer = R"(Examples:
   jobctl submit run_command --payload '{"argv": ["uname", "-a"]}' --wait
   jobctl list --state FAILED --last 50
   jobctl show 0195e9a2-5c1b-7d2e-9f00-3a5b7c9d1e2f
+  jobctl user add jane --group operators
+  jobctl api-key create --ttl 90d
   jobctl dev --slots 8
 
 Exit codes:
@@ -262,11 +265,25 @@ Command chosen(const std::string& name, Parsed& parsed, const CLI::App& subcomma
   return parsed.dev;
 }
 
+std::string names_of(const CLI::App& group) {
+  std::string names;
+  for (const CLI::App* command : group.get_subcommands({})) {
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  }
+  return names;
+}
+
 // "unknown command 'lst'" rather than CLI11's list of what was not expected.
 std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
   if (!app.get_subcommands().empty()) {
     // What a command does not know falls through to the program.
     const auto unexpected = app.remaining(true);
+    const CLI::App& group = *app.get_subcommands().front();
+    if (!group.get_subcommands({}).empty() && group.get_subcommands().empty()) {
+      const std::string known = "the commands are " + names_of(group);
+      if (unexpected.empty()) return group.get_name() + ": a command is missing; " + known;
+      return group.get_name() + ": unknown command '" + unexpected.front() + "'; " + known;
+    }
     if (unexpected.empty()) return error.what();
     const std::string kind = unexpected.front().starts_with('-') ? "option " : "argument ";
     return app.get_subcommands().front()->get_name() + ": unknown " + kind + unexpected.front();
@@ -274,12 +291,7 @@ std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
   const auto rest = app.remaining();
   for (const std::string& argument : rest) {
     if (argument.starts_with('-')) continue;
-    std::string known;
-    for (const CLI::App* command : app.get_subcommands({})) {
-      if (!known.empty()) known += ", ";
-      known += command->get_name();
-    }
-    return "unknown command '" + argument + "'; the commands are " + known;
+    return "unknown command '" + argument + "'; the commands are " + names_of(app);
   }
   return rest.empty() ? error.what() : "unknown option " + rest.front();
 }
@@ -313,6 +325,7 @@ std::variant<CommandLine, Answer> parse_command_line(int argc, const char* const
       ->type_name("FORM");
   const SharedArguments shared(app, shared_declaration().options);
   declare_job_commands(app, parsed);
+  const AccountArguments accounts(app);
   declare_system_commands(app, parsed);
   try {
     app.parse(argc, argv);
@@ -328,8 +341,11 @@ std::variant<CommandLine, Answer> parse_command_line(int argc, const char* const
   const auto subcommands = app.get_subcommands();
   if (subcommands.empty()) throw UsageError("no command given");
   const CLI::App& subcommand = *subcommands.front();
-  return CommandLine{chosen(subcommand.get_name(), parsed, subcommand),
-                     parsed.output == "json" ? Output::Json : Output::Table, shared.as_written()};
+  const auto command = AccountArguments::knows(subcommand.get_name())
+                           ? accounts.chosen(subcommand)
+                           : chosen(subcommand.get_name(), parsed, subcommand);
+  return CommandLine{command, parsed.output == "json" ? Output::Json : Output::Table,
+                     shared.as_written()};
 }
 
 }  // namespace jobengine::ctl

@@ -22,5 +22,9 @@ awaitable<int> queue(asio::io_context& loop, const QueueCommand& command, const 
 awaitable<int> dev(asio::io_context& loop, const DevCommand& command, const Context& context);
 awaitable<int> demo(asio::io_context& loop, const DemoCommand& command, const Context& context);
 awaitable<int> health(asio::io_context& loop, const HealthCommand& command, const Context& context);
+awaitable<int> user(asio::io_context& loop, const UserCommand& command, const Context& context);
+awaitable<int> group(asio::io_context& loop, const GroupCommand& command, const Context& context);
+awaitable<int> api_key(asio::io_context& loop, const ApiKeyCommand& command,
+                       const Context& context);
 
 }  // namespace jobengine::ctl

@@ -29,6 +29,9 @@ awaitable<int> start(asio::io_context& loop, const ctl::Command& chosen,
           [&](const ctl::DevCommand& command) { return ctl::dev(loop, command, context); },
           [&](const ctl::DemoCommand& command) { return ctl::demo(loop, command, context); },
           [&](const ctl::HealthCommand& command) { return ctl::health(loop, command, context); },
+          [&](const ctl::UserCommand& command) { return ctl::user(loop, command, context); },
+          [&](const ctl::GroupCommand& command) { return ctl::group(loop, command, context); },
+          [&](const ctl::ApiKeyCommand& command) { return ctl::api_key(loop, command, context); },
       },
       chosen);
 }

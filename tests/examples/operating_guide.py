@@ -16,16 +16,25 @@ VARIABLE = re.compile(r'\bJOB_[A-Z_]+[A-Z]\b')
 FOREIGN = {'--scale'}
 
 
+def commands_in(text):
+    return re.findall(r'^  ([a-z-]+) {2,}[A-Z]', text.partition('Subcommands:')[2], re.M)
+
+
+def help_of(program, *commands):
+    return subprocess.run([program, *commands, '--help'], capture_output=True, text=True, check=True).stdout
+
+
 def helps(folder):
     texts = []
     for program in PROGRAMS:
         first = subprocess.run([folder / program, '--help'], capture_output=True, text=True, check=True).stdout
         texts.append(first)
         if program == 'jobctl':
-            commands = re.findall(r'^  ([a-z]+) {2,}[A-Z]', first.split('Subcommands:')[1], re.M)
+            commands = commands_in(first)
             assert len(commands) > 5, commands
-            texts += [subprocess.run([folder / program, command, '--help'], capture_output=True, text=True,
-                                     check=True).stdout for command in commands]
+            for command in commands:
+                texts.append(help_of(folder / program, command))
+                texts += [help_of(folder / program, command, one) for one in commands_in(texts[-1])]
     return '\n'.join(texts)
 
 

@@ -121,3 +121,29 @@ TEST_CASE("command line: help lists the commands and the exit codes", "[ctl]") {
   REQUIRE_THAT(submit, Contains("--priority"));
   REQUIRE_THAT(std::get<ctl::Answer>(parse({"--version"})).text, Contains(JE_VERSION));
 }
+
+TEST_CASE("command line: users, groups and API keys have commands of their own", "[ctl]") {
+  const auto suspend = command<ctl::UserCommand>({"user", "suspend", "jane", "jim", "-o", "json"});
+  REQUIRE(suspend.what == ctl::UserCommand::What::Suspend);
+  REQUIRE(suspend.names == std::vector<std::string>{"jane", "jim"});
+  const auto join = command<ctl::GroupCommand>({"group", "join", "ops", "jane"});
+  REQUIRE(join.what == ctl::GroupCommand::What::Join);
+  REQUIRE(join.group == "group/ops");
+  REQUIRE(join.users == std::vector<std::string>{"jane"});
+  const auto create = command<ctl::ApiKeyCommand>({"api-key", "create", "--ttl", "90d"});
+  REQUIRE(create.what == ctl::ApiKeyCommand::What::Create);
+  REQUIRE(create.ttl == std::chrono::hours(90 * 24));
+  const auto remove = command<ctl::ApiKeyCommand>({"api-key", "remove", "x", "credential/y"});
+  REQUIRE(remove.keys == std::vector<std::string>{"credential/x", "credential/y"});
+}
+
+TEST_CASE("command line: a command about accounts that is missing or unknown is named", "[ctl]") {
+  REQUIRE_THROWS_WITH(parse({"user"}),
+                      Contains("user: a command is missing") && Contains("add, list, suspend"));
+  REQUIRE_THROWS_WITH(parse({"group", "jion"}),
+                      Contains("group: unknown command 'jion'") && Contains("join"));
+  REQUIRE_THROWS_WITH(parse({"api-key", "create", "--ttl", "soon"}), Contains("--ttl: 'soon'"));
+  REQUIRE_THROWS_WITH(parse({"user", "suspend"}), Contains("NAME"));
+  REQUIRE_THROWS_WITH(parse({"user", "add", "x", "--password-file", "/no/such/file"}),
+                      Contains("--password-file: cannot read /no/such/file"));
+}
