@@ -41,6 +41,10 @@ bool has_bare_line_feed(std::string_view text) {
 // Where a body ends must be beyond doubt: what another reader on the way understands differently
 // would be taken for a request (RFC 9112 6.3).
 Refusal framing_refusal(const Message& message) {
+  const auto length = message[wire::field::content_length];
+  if (message.count(wire::field::content_length) > 1 || length.find(',') != length.npos) {
+    return {400, "malformed HTTP request"};
+  }
   const auto codings = message.count(wire::field::transfer_encoding);
   if (codings == 0) return {};
   const bool chunked = beast::iequals(message[wire::field::transfer_encoding], "chunked");
@@ -104,13 +108,13 @@ std::size_t RequestReader::take(std::string_view bytes) {
   const auto used = parser.put(boost::asio::const_buffer(bytes.data(), bytes.size()), failure);
   taken += used;
   bytes.remove_prefix(used);
+  // What is wrong with the header is told first, also when the body came with it.
+  if (parser.is_header_done() && !header_read_) header_read();
   if (failure && failure != wire::error::need_more) {
-    refusal_ = refusal_of(failure);
+    if (refusal_.status == 0) refusal_ = refusal_of(failure);
     return taken;
   }
-  if (parser.is_header_done()) {
-    if (!header_read_) header_read();
-  } else if (has_bare_line_feed(bytes)) {
+  if (!header_read_ && has_bare_line_feed(bytes)) {
     refuse(400, "malformed HTTP request");
   }
   done_ = refusal_.status == 0 && parser.is_done();
