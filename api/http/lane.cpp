@@ -93,9 +93,12 @@ awaitable<void> Lane::accept() {
       }
       continue;
     }
-    // Out of descriptors or memory: the sweep's rhythm is a fair pause, and an idle connection is
-    // worth less than a new one.
-    give_up_an_idle_one();
+    // Out of descriptors or memory. An idle connection is worth less than a new one; when there is
+    // none, the sweep's rhythm is a fair pause.
+    if (give_up_an_idle_one()) {
+      co_await asio::post(loop_, use_awaitable);
+      continue;
+    }
     asio::steady_timer pause(loop_, sweep_interval);
     error_code ignored;
     auto pause_token = asio::redirect_error(use_awaitable, ignored);

@@ -93,14 +93,15 @@ TEST_CASE("content: tricks with paths lead nowhere", "[api]") {
                              "/api/job/\xff\xfe"s,
                              "/api/job?filter=%ff"s,
                              "/api/job?filter=a%00b"s,
-                             "/api/job?filter=%"s,
-                             "/api/job?first=1e999&last=-1"s,
-                             "/api/job?last=99999999999999999999"s}) {
+                             "/api/job?filter=%"s}) {
     INFO(target.substr(0, 100));
     const auto answer = ask("GET", target);
     INFO(answer.body);
     CHECK(is_client_error(answer));
   }
+  // As the original, which takes what is no number for none.
+  CHECK(ask("GET", "/api/job?first=1e999&last=-1").status == 200);
+  CHECK(ask("GET", "/api/job?last=99999999999999999999").status == 200);
   CHECK(ask("GET", "/../etc/passwd").status == 302);
   CHECK(ask("GET", "//api/job").status == 302);
   CHECK(ask("TRACE", "/api/job").status == 405);

@@ -1,6 +1,7 @@
 // job-api under clients that mean it ill: it answers or closes, its memory stays bounded, and
 // others are served meanwhile.
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -182,32 +183,62 @@ TEST_CASE("job-api: a client that has ended its side is answered", "[api]") {
   CHECK(half.read_all().empty());
 }
 
+// Seconds of processor time.
+double processor_time(int pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string word;
+  for (int skipped = 0; skipped < 13; ++skipped) file >> word;
+  long user = 0;
+  long system = 0;
+  file >> user >> system;
+  return static_cast<double>(user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+TEST_CASE("job-api: out of descriptors it serves on, without spinning", "[api]") {
+  const ApiServer server({{}, {"--threads", "1"}, {}});
+  REQUIRE(serves_others(server.port()));
+  const auto most = static_cast<rlim_t>(open_files(server.pid()) + 8);
+  const rlimit few{most, most};
+  REQUIRE(::prlimit(server.pid(), RLIMIT_NOFILE, &few, nullptr) == 0);
+  std::list<Wire> idle;
+  for (int one = 0; one < 50; ++one) idle.emplace_back(server.port());
+  CHECK(serves_others(server.port()));
+  std::list<Wire> busy;
+  for (int one = 0; one < 50; ++one) {
+    busy.emplace_back(server.port());
+    busy.back().send("GET /api/cloud-entry-point HTTP/1.1\r\n");
+  }
+  const auto before = processor_time(server.pid());
+  // Ends when those that are busy have had their time, 10 s.
+  CHECK(busy.front().read_all().starts_with("HTTP/1.1 408 "));
+  CHECK(processor_time(server.pid()) - before < (instrumented ? 8.0 : 3.0));
+  busy.clear();
+  CHECK(converse(server.port(), entry_point).starts_with("HTTP/1.1 200 "));
+}
+
 TEST_CASE("job-api: one connection too many ends the longest idle one, or is told 503", "[api]") {
   const ApiServer server({{}, {"--max-connections", "3", "--threads", "1"}, {}});
   Wire oldest(server.port());
   Wire second(server.port());
   Wire third(server.port());
-  const std::string incomplete = "GET /api/cloud-entry-point HTTP/1.1\r\nHost: x\r\n";
-  const std::string ask = incomplete + "\r\n";
   for (auto* wire : {&oldest, &second, &third}) {
-    wire->send(ask);
+    wire->send("GET /api/cloud-entry-point HTTP/1.1\r\nHost: x\r\n\r\n");
     wire->read_until("}}");
   }
   CHECK(serves_others(server.port()));
   CHECK(oldest.read_all().empty());
   // The two that are left are busy from now on, and so is one more.
-  second.send(incomplete);
-  third.send(incomplete);
   Wire last(server.port());
-  last.send(incomplete);
-  std::string answer;
-  const auto deadline = SteadyClock::now() + std::chrono::seconds(8);
-  while (!answer.starts_with("HTTP/1.1 503 ") && SteadyClock::now() < deadline) {
-    answer = converse(server.port(), entry_point);
+  for (auto* wire : {&second, &third, &last}) {
+    wire->send(
+        "PUT /api/job HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    REQUIRE(wire->read_until("\r\n\r\n").starts_with("HTTP/1.1 100 "));
   }
+  const auto answer = converse(server.port(), entry_point);
+  CHECK(answer.starts_with("HTTP/1.1 503 "));
   CHECK(answer.find("too many connections") != std::string::npos);
-  second.send("\r\n");
-  CHECK(second.read_until("}}").starts_with("HTTP/1.1 200 "));
+  second.send("   ");
+  CHECK(second.read_until("}").starts_with("HTTP/1.1 "));
 }
 
 }  // namespace
