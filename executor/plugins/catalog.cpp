@@ -139,8 +139,15 @@ std::optional<std::string> Catalog::add(Manifest manifest, std::string plugin_fi
 }
 
 const CatalogEntry* Catalog::find(std::string_view action) const {
-  const auto found = actions_.find(action);
-  return found == actions_.end() ? nullptr : &found->second;
+  if (const auto found = actions_.find(action); found != actions_.end()) return &found->second;
+  const CatalogEntry* best = nullptr;
+  for (const auto& [name, entry] : actions_) {
+    if (!name.ends_with('*')) continue;
+    const auto prefix = std::string_view(name).substr(0, name.size() - 1);
+    const bool longer = best == nullptr || name.size() > best->manifest.name.size();
+    if (action.starts_with(prefix) && longer) best = &entry;
+  }
+  return best;
 }
 
 std::vector<std::string> Catalog::names() const {

@@ -24,7 +24,8 @@ class Catalog {
  public:
   // The first of a name stays. Returns the plugin that has it already, or nothing when it is new.
   std::optional<std::string> add(Manifest manifest, std::string plugin_file);
-  // Null when there is none.
+  // The entry of that name, else of the longest pattern it fits ("bulk_*"). Null when there is
+  // none.
   const CatalogEntry* find(std::string_view action) const;
   std::vector<std::string> names() const;
   std::size_t size() const { return actions_.size(); }

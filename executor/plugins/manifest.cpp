@@ -10,7 +10,9 @@ namespace jobengine::executor {
 
 namespace {
 
+// A '*' at the end stands for any rest.
 bool is_action_name(std::string_view name) {
+  if (name.size() > 1 && name.ends_with('*')) name.remove_suffix(1);
   return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '-' || c == '_';
   });
@@ -36,8 +38,9 @@ Manifest manifest_of(const nlohmann::json& document) {
   }
   manifest.name = name->get<std::string>();
   if (!is_action_name(manifest.name)) {
-    throw runtime::Failure("the name in its manifest, \"" + manifest.name +
-                           "\", must consist of letters, digits, '-' and '_'");
+    throw runtime::Failure(
+        "the name in its manifest, \"" + manifest.name +
+        "\", must consist of letters, digits, '-' and '_', and may end with '*'");
   }
   if (const auto found = document.find("description"); found != document.end()) {
     if (!found->is_string()) {

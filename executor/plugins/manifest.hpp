@@ -8,7 +8,7 @@
 namespace jobengine::executor {
 
 struct Manifest {
-  std::string name;  // the job's `action`
+  std::string name;  // the job's `action`; "bulk_*": every action that begins with "bulk_"
   std::string description;
   bool pull_mode = false;  // may run without a queue, on an edge
 };

@@ -69,6 +69,22 @@ TEST_CASE("a manifest is refused with what is wrong in it") {
   CHECK(manifest.pull_mode);
 }
 
+TEST_CASE("an action's own plugin comes before a pattern, a longer pattern before a shorter one") {
+  Catalog catalog;
+  for (const char* name : {"bulk_*", "bulk_stop_*", "bulk_stop_robot"}) {
+    Manifest manifest;
+    manifest.name = name;
+    catalog.add(manifest, name);
+  }
+  REQUIRE(catalog.find("bulk_start_robot") != nullptr);
+  CHECK(catalog.find("bulk_start_robot")->plugin_file == "bulk_*");
+  CHECK(catalog.find("bulk_stop_car")->plugin_file == "bulk_stop_*");
+  CHECK(catalog.find("bulk_stop_robot")->plugin_file == "bulk_stop_robot");
+  CHECK(catalog.find("bulky") == nullptr);
+  CHECK_THROWS(parse_manifest(R"({"name": "*"})"));
+  CHECK_THROWS(parse_manifest(R"({"name": "a*b"})"));
+}
+
 TEST_CASE("the first plugin keeps an action two plugins have") {
   Catalog catalog;
   Manifest manifest;

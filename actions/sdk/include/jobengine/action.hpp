@@ -121,7 +121,8 @@ class Action {
   Action& operator=(const Action&) = delete;
   virtual ~Action() = default;
 
-  // The job's `action`: letters, digits, '-' and '_'.
+  // The job's `action`: letters, digits, '-' and '_'. A '*' at the end makes it every action that
+  // begins so and that no other plugin has by its name; which of them is in document()["action"].
   virtual std::string name() const = 0;
   // One sentence for operators.
   virtual std::string description() const = 0;
