@@ -122,6 +122,12 @@ void Authentication::forget() {
   seen_.clear();
 }
 
+void Authentication::forget(const std::string& session) {
+  const std::lock_guard lock(mutex_);
+  ++changes_;
+  seen_.erase(session);
+}
+
 std::string Authentication::cookie(const Identity& identity, std::int64_t expiry,
                                    Transport transport) const {
   json claims;

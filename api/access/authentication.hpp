@@ -43,6 +43,8 @@ class Authentication {
   static std::string cookie_for_nobody();
   // Users, groups, keys or sessions have changed: what was known of sessions is looked up anew.
   void forget();
+  // Only this one has changed.
+  void forget(const std::string& session);
 
   std::chrono::seconds session_lifetime() const { return session_lifetime_; }
 

@@ -246,9 +246,10 @@ awaitable<http::Response> SessionCollection::edit(Call call) {
 }
 
 awaitable<http::Response> SessionCollection::remove(Call call) {
-  const bool own = call.route.resource_id() == call.who.session;
+  const auto id = call.route.resource_id();
+  const bool own = id == call.who.session;
   auto response = co_await Collection::remove(std::move(call));
-  authentication_.forget();
+  authentication_.forget(id);
   if (own) {
     response.headers.emplace_back("Set-Cookie", access::Authentication::cookie_for_nobody());
   }

@@ -221,6 +221,7 @@ TEST_CASE("groups: what makes no group is refused by name", "[api]") {
   check_refused(admin.send("PUT", id, one("users", json::array({"user/nobody"}))), 400,
                 "users: there is no user/nobody");
   check_refused(admin.send("POST", "group", group_body(id.substr(6))), 409, "conflict with " + id);
+  CHECK(admin.send("DELETE", "credential", nullptr, "bulk: yes\r\n").status == 405);
   check_refused(admin.send("DELETE", "group/nuvla-admin"), 409, "cannot be deleted");
   const auto edited = admin.send("PUT", id, one("description", "The strict ones"));
   CHECK(edited.body.at("description") == "The strict ones");
@@ -292,6 +293,8 @@ TEST_CASE("secrets: hashes and digests are neither shown nor found by any search
     INFO(query);
     check_refused(admin.get(std::string("credential?") + query), 400, "cannot be searched");
   }
+  check_refused(admin.get("events?collection=credential&filter=digest^='sha256'"), 400,
+                "cannot be searched");
   const auto rows = admin.get("credential?select=hash,digest");
   CHECK(rows.status == 200);
   CHECK(rows.text.find("argon2") == std::string::npos);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tests/integration/api/account_fixture.hpp"
+#include "tests/integration/api/wire.hpp"
 #include "tests/servers/api_server.hpp"
 
 namespace jobengine::tests {
@@ -24,6 +25,16 @@ ApiServer& proxied_server() {
 int wait_of(const Answer& answer) {
   const auto found = answer.headers.find("retry-after");
   return found == answer.headers.end() ? -1 : std::stoi(found->second);
+}
+
+// Of the line that says where the figures are served.
+std::uint16_t telemetry_port(const std::string& log) {
+  const auto line = log.find("/metrics");
+  const auto at = log.find("port=", line);
+  INFO(log);
+  REQUIRE(line != std::string::npos);
+  REQUIRE(at != std::string::npos);
+  return static_cast<std::uint16_t>(std::stoi(log.substr(at + 5)));
 }
 
 TEST_CASE("login limits: ten failures with a name, and the right password has to wait too",
@@ -98,6 +109,23 @@ TEST_CASE("login limits: API keys and changes of passwords are limited as well",
   }
   change["current-password"] = api_password;
   CHECK(owner.send("POST", path, change).status == 429);
+}
+
+TEST_CASE("login limits: how logins end is counted", "[api]") {
+  ApiServer server({{}, {"--telemetry-port", "0", "--log-format", "text"}, {}});
+  Visitor visitor(server.port());
+  REQUIRE(visitor.log_in(api_admin, api_password).status == 201);
+  for (int count = 0; count < 10; ++count) {
+    REQUIRE(visitor.log_in(api_admin, "wrong").status == 403);
+  }
+  for (int count = 0; count < 3; ++count) {
+    REQUIRE(visitor.log_in(api_admin, "wrong").status == 429);
+  }
+  const auto metrics = converse(telemetry_port(server.log()),
+                                "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  CHECK(metrics.find("jobengine_api_logins_total{result=\"accepted\"} 1\n") != std::string::npos);
+  CHECK(metrics.find("jobengine_api_logins_total{result=\"refused\"} 10\n") != std::string::npos);
+  CHECK(metrics.find("jobengine_api_logins_total{result=\"limited\"} 3\n") != std::string::npos);
 }
 
 TEST_CASE("login limits: guesses sent all at once learn no more than ten answers", "[api]") {
