@@ -14,6 +14,11 @@ namespace {
 constexpr std::size_t first_piece = 4 * 1024;
 constexpr std::size_t later_piece = 64 * 1024;
 
+// About a millisecond's work.
+constexpr std::size_t packed_at_once = 128 * 1024;
+// Kept by a lane at rest; more are at work only while long answers are packed.
+constexpr std::size_t most_packers = 4;
+
 constexpr const char* continue_answer = "HTTP/1.1 100 Continue\r\n\r\n";
 
 Response refusing(const Refusal& refusal) {
@@ -127,11 +132,16 @@ awaitable<bool> Connection::serve_request() {
   exchange.head = request.method == "HEAD";
   request.peer = peer_;
   request.over_tls = transport_->is_secure();
+  const bool gzip = accepts_gzip(request.header("accept-encoding").value_or(""));
   auto response = co_await handle(std::move(request));
   if (response.stream) {
     exchange.keep_alive = false;
     co_await write_stream(std::move(response), exchange);
     co_return false;
+  }
+  if (is_worth_packing(response, options().compress_above)) {
+    response.headers.emplace_back("Vary", "Accept-Encoding");
+    if (gzip) co_await pack(response);
   }
   const bool written = co_await write_within_budget(std::move(response), exchange);
   co_return written&& exchange.keep_alive && !rules_.draining;
@@ -188,6 +198,32 @@ awaitable<Response> Connection::handle(Request request) {
     rules_.shared.observer(method, response.status, took.count());
   }
   co_return response;
+}
+
+// The ETag stays: it tells versions of the resource apart, not of its bytes.
+awaitable<void> Connection::pack(Response& response) {
+  std::unique_ptr<Packer> packer;
+  if (rules_.packers.empty()) {
+    packer = std::make_unique<Packer>();
+  } else {
+    packer = std::move(rules_.packers.back());
+    rules_.packers.pop_back();
+  }
+  std::string_view rest = response.body;
+  bool packed = true;
+  while (packed && !rest.empty()) {
+    const auto part = rest.substr(0, packed_at_once);
+    rest.remove_prefix(part.size());
+    packed = packer->pack(part, rest.empty());
+    // A long text does not keep others waiting.
+    if (packed && !rest.empty()) co_await asio::post(use_awaitable);
+  }
+  if (!packed) co_return;
+  auto bytes = packer->take();
+  if (rules_.packers.size() < most_packers) rules_.packers.push_back(std::move(packer));
+  if (bytes.size() >= response.body.size()) co_return;
+  response.body = std::move(bytes);
+  response.headers.emplace_back("Content-Encoding", "gzip");
 }
 
 awaitable<bool> Connection::write_within_budget(Response response, Exchange exchange) {

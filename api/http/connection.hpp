@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "api/http/compression.hpp"
 #include "api/http/listener.hpp"
 #include "api/http/memory_budget.hpp"
 #include "api/http/request_reader.hpp"
@@ -51,7 +53,8 @@ struct ListenerShared {
 struct LaneRules {
   ListenerShared& shared;
   IdleConnections idle;
-  bool draining = false;  // no request after the one being served
+  std::vector<std::unique_ptr<Packer>> packers;  // at rest
+  bool draining = false;                         // no request after the one being served
 };
 
 // Lives on its lane's loop.
@@ -78,6 +81,7 @@ class Connection final : public IdleConnection {
   awaitable<bool> wait_for_request();
   awaitable<bool> serve_request();
   awaitable<bool> read_request(RequestReader& reader, HeldMemory& held);
+  awaitable<void> pack(Response& response);
   awaitable<bool> write_within_budget(Response response, Exchange exchange);
   awaitable<bool> receive();
   awaitable<Response> handle(Request request);

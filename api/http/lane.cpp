@@ -32,7 +32,8 @@ std::string address_of(const tcp::endpoint& peer) {
 
 }  // namespace
 
-Lane::Lane(ListenerShared& shared) : acceptor_(loop_), sweep_(loop_), rules_{shared, {}, false} {}
+Lane::Lane(ListenerShared& shared)
+    : acceptor_(loop_), sweep_(loop_), rules_{shared, {}, {}, false} {}
 
 tcp::endpoint Lane::listen(const tcp::endpoint& endpoint, bool first) {
   acceptor_.open(endpoint.protocol());

@@ -32,6 +32,8 @@ struct ListenerOptions {
   // What requests that are still arriving and answers that are still being read may hold together;
   // more: 503.
   std::size_t memory_limit = 256U * 1024 * 1024;
+  // Texts of more than that are packed for clients that accept gzip; 0: never.
+  std::size_t compress_above = 1024;
   // PEM files; with them, TLS.
   std::string certificate_file;
   std::string key_file;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <thread>
 
+#include "api/http/request_body.hpp"
 #include "common/runtime/event_loop.hpp"
 #include "common/runtime/failure.hpp"
 #include "tests/integration/api/wire.hpp"
@@ -169,6 +170,33 @@ TEST_CASE("listener: HEAD has the headers of GET and no body", "[api]") {
   CHECK(answer.starts_with("HTTP/1.1 200 OK"));
   CHECK(answer.find("Content-Length: 8") != std::string::npos);
   CHECK(answer.ends_with("\r\n\r\n"));
+}
+
+TEST_CASE("listener: long answers are packed for who accepts it, and only for them", "[api]") {
+  Server server;
+  const std::string target = "/" + std::string(3000, 'x');
+  const auto ask = [&](const std::string& method, const std::string& headers) {
+    return converse(server.port(), method + " " + target + " HTTP/1.1\r\nHost: x\r\n" + headers +
+                                       "Connection: close\r\n\r\n");
+  };
+  const auto packed = ask("GET", "Accept-Encoding: gzip\r\n");
+  CHECK(packed.find("Content-Encoding: gzip\r\n") != std::string::npos);
+  CHECK(packed.find("Vary: Accept-Encoding\r\n") != std::string::npos);
+  const auto head = packed.find("\r\n\r\n") + 4;
+  CHECK(packed.find("Content-Length: " + std::to_string(packed.size() - head)) < head);
+  CHECK(unpack_gzip(packed.substr(head), 10000).text == "GET " + target + " ");
+  const auto headers = ask("HEAD", "Accept-Encoding: gzip\r\n");
+  CHECK(headers.find("Content-Encoding: gzip\r\n") != std::string::npos);
+  CHECK(headers.ends_with("\r\n\r\n"));
+  const auto plain = ask("GET", "");
+  CHECK(plain.find("Vary: Accept-Encoding\r\n") != std::string::npos);
+  CHECK(plain.find("Content-Encoding") == std::string::npos);
+  CHECK(plain.ends_with("GET " + target + " "));
+  const auto big = converse(server.port(),
+                            "GET /big HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n"
+                            "Connection: close\r\n\r\n");
+  const auto text = unpack_gzip(big.substr(big.find("\r\n\r\n") + 4), big_answer).text;
+  CHECK(text == std::string(big_answer, 'x'));
 }
 
 TEST_CASE("listener: what a handler throws is 500 and the connection goes on", "[api]") {

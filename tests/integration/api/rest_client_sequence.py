@@ -26,7 +26,10 @@ class Client:
             sent["Cookie"] = f"{COOKIE}={self.cookie}"
         self.connection.request(method, path, body=body, headers=sent)
         response = self.connection.getresponse()
-        text = response.read().decode()
+        content = response.read()
+        if response.getheader("Content-Encoding") == "gzip":  # as python-requests does by itself
+            content = gzip.decompress(content)
+        text = content.decode()
         for name, value in response.getheaders():
             if name.lower() == "set-cookie" and value.startswith(COOKIE + "="):
                 self.cookie = value.split(";")[0].split("=", 1)[1]
