@@ -11,11 +11,13 @@
 #include <memory>
 
 #include "api/access/password_hash.hpp"
-#include "api/cimi/account_collections.hpp"
+#include "api/cimi/credential_collection.hpp"
+#include "api/cimi/group_collection.hpp"
 #include "api/cimi/job_collection.hpp"
 #include "api/cimi/job_document.hpp"
 #include "api/cimi/service.hpp"
 #include "api/cimi/session_collection.hpp"
+#include "api/cimi/user_collection.hpp"
 #include "api/http/form.hpp"
 #include "tests/fuzz/promise.hpp"
 #include "tests/support/awaited.hpp"
@@ -38,18 +40,32 @@ struct Installation {
   access::Authentication authentication{*store, "key", access::AuthnHeader::Trusted,
                                         std::chrono::hours(1)};
   access::PasswordHasher hasher;
-  cimi::Service service{authentication, {64 * 1024, "2024-01-01T00:00:00.000Z"}};
+  access::LoginLimits limits;
+  const cimi::GenericTypes types;
+  cimi::Service service{authentication, options()};
 
   Installation() {
-    service.offer(std::make_unique<cimi::JobCollection>(*store, [] {}));
-    service.offer(std::make_unique<cimi::SessionCollection>(*store, authentication, hasher));
-    service.offer(std::make_unique<cimi::UserCollection>(*store, hasher));
-    service.offer(std::make_unique<cimi::CredentialCollection>(*store));
+    cimi::Logins logins(*store, hasher, limits, [](cimi::LoginOutcome) {});
+    service.offer(std::make_unique<cimi::JobCollection>(*store, [] {}, types));
+    service.offer(
+        std::make_unique<cimi::SessionCollection>(*store, authentication, std::move(logins)));
+    service.offer(std::make_unique<cimi::UserCollection>(*store, authentication, hasher));
+    service.offer(std::make_unique<cimi::GroupCollection>(*store, authentication));
+    service.offer(
+        std::make_unique<cimi::CredentialCollection>(*store, authentication, hasher, limits));
+  }
+
+  static cimi::ServiceOptions options() {
+    cimi::ServiceOptions options;
+    options.body_limit = 64 * 1024;
+    options.since = "2024-01-01T00:00:00.000Z";
+    return options;
   }
 
   // Each input begins with the same jobs: what it finds can be found again.
   void reset() {
-    for (const char* collection : {"job", "session", "user", "user-identifier", "credential"}) {
+    for (const char* collection :
+         {"job", "session", "user", "user-identifier", "group", "credential"}) {
       store::SearchRequest all;
       all.collection = collection;
       all.visibility.everything = true;
