@@ -219,6 +219,10 @@ store::SearchRequest Collection::search_for(const access::Identity& who,
 
 void Collection::check_precondition(const store::StoredDocument& current, const Call& call) const {
   if (call.if_match.empty() || etag_matches(call.if_match, current.revision)) return;
+  // The ETag tells of changes.
+  if (!access::allows(current.document["acl"], call.who, access::Right::ViewMeta)) {
+    throw forbidden(current.id);
+  }
   throw CimiError(412,
                   current.id + " has changed: its ETag is " + etag_of(current.revision) + ", not " +
                       call.if_match,

@@ -208,11 +208,13 @@ json query_form() {
       "last": {"type": "integer", "minimum": 0, "maximum": 10000,
         "description": "The last row to be answered; 0: none, only the count."},
       "orderby": {"type": "array", "items": {"type": "string"},
-        "description": "<attribute>[:asc|:desc], nested attributes with '/'. Comma-separated, repeatable."},
+        "description": "<attribute>[:asc|:desc], nested attributes with '/'; at most 32. Comma-separated, repeatable."},
       "select": {"type": "array", "items": {"type": "string"},
         "description": "Top-level attributes of each row, beside the id. Comma-separated, repeatable."},
       "aggregation": {"type": "array", "items": {"type": "string"},
-        "description": "<algorithm>:<attribute>, computed over all matches: min, max, sum, avg, stats, extendedstats, value_count, percentiles, cardinality, missing, terms."}
+        "description": "<algorithm>:<attribute>, computed over all matches: min, max, sum, avg, stats, extendedstats, value_count, percentiles, cardinality, missing, terms."},
+      "timeout": {"type": "integer", "minimum": 1,
+        "description": "Milliseconds after which the search is given up, with 400."}
     }
   })json");
 }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "api/store/aggregations.hpp"
+#include "api/store/document_text.hpp"
 #include "api/store/plain_columns.hpp"
 
 namespace jobengine::api::store {
@@ -53,13 +54,17 @@ std::string order_term(const Ordering& ordering, const std::string& collection,
   return term + (ordering.descending ? " DESC" : " ASC NULLS LAST");
 }
 
-void keep_only(nlohmann::json& document, const std::vector<std::string>& names) {
+nlohmann::json document_of(const std::string& text,
+                           const std::optional<std::vector<std::string>>& only) {
+  if (!only) return nlohmann::json::parse(text);
+  if (auto members = members_of(text, *only)) return std::move(*members);
+  auto document = nlohmann::json::parse(text);
   nlohmann::json kept = nlohmann::json::object();
-  for (const auto& name : names) {
+  for (const auto& name : *only) {
     const auto found = document.find(name);
     if (found != document.end() && !kept.contains(name)) kept[name] = std::move(*found);
   }
-  document = std::move(kept);
+  return kept;
 }
 
 // About the memory it takes.
@@ -140,10 +145,11 @@ Selection selection_of(const SearchRequest& request) {
   return selection;
 }
 
-StoredDocument document_of(const Statement& row) {
+StoredDocument document_of(const Statement& row,
+                           const std::optional<std::vector<std::string>>& only) {
   StoredDocument stored;
   stored.id = row.text(0);
-  stored.document = nlohmann::json::parse(row.text(1));
+  stored.document = document_of(row.text(1), only);
   stored.revision = row.integer(2);
   stored.awaits_entry = row.integer(3) != 0;
   return stored;
@@ -248,8 +254,7 @@ std::vector<StoredDocument> ResourceReader::page(const Selection& selection,
   std::vector<StoredDocument> rows;
   std::size_t bytes = 0;
   while (statement.step()) {
-    auto stored = document_of(statement);
-    if (request.only) keep_only(stored.document, *request.only);
+    auto stored = document_of(statement, request.only);
     bytes += weight(stored.document);
     if (bytes > request.most_bytes) {
       throw filter::FilterError("The search finds too much for one answer: after " +

@@ -66,7 +66,9 @@ class ResourceReader {
 // For a thread's own use; throws StoreUnavailable when there can be none.
 std::unique_ptr<ResourceReader> open_reader(const std::string& file, std::int64_t cache);
 
-// A row selected as (id, document, revision, awaits_entry).
-StoredDocument document_of(const Statement& row);
+// A row selected as (id, document, revision, awaits_entry); `only`: the document consists of these
+// top-level attributes.
+StoredDocument document_of(const Statement& row,
+                           const std::optional<std::vector<std::string>>& only = {});
 
 }  // namespace jobengine::api::store

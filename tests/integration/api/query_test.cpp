@@ -237,6 +237,8 @@ TEST_CASE("ETag: every answer about one resource has it, If-Match counts everywh
     CHECK(late.status == 412);
     CHECK(late.message().find(edited.header("ETag")) != std::string::npos);
   }
+  const auto stranger = api().ask("PUT", path, as_json + as_jane + old, "{}");
+  CHECK(stranger.status == 403);
   const auto ended = api().ask("POST", path + "/timeout", as_admin);
   CHECK(ended.status == 200);
   CHECK(ended.document().at("state") == "CANCELED");
