@@ -97,13 +97,6 @@ OperationDescription bulk_description(const std::string& name, const GenericOper
   described.request["required"] = json::array({"filter"});
   described.request["properties"]["filter"]["type"] = "string";
   described.request_required = true;
-  ParameterDescription header;
-  header.name = "bulk";
-  header.text = "Any value: says that many resources are meant.";
-  header.schema["type"] = "string";
-  header.in = "header";
-  header.required = true;
-  described.parameters = {header};
   if (operation != nullptr) {
     described.text =
         "Starts a job that does " + operation->name + " to every resource the filter finds.";

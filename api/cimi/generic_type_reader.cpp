@@ -20,7 +20,8 @@ using nlohmann::json;
 constexpr std::int64_t least_urgent = 999;
 
 // Collections job-api has or keeps for itself, and what else stands where a collection would.
-constexpr std::array<std::string_view, 16> reserved_types{"job",
+constexpr std::array<std::string_view, 17> reserved_types{"group-template",
+                                                          "job",
                                                           "session",
                                                           "session-template",
                                                           "user",
@@ -37,8 +38,9 @@ constexpr std::array<std::string_view, 16> reserved_types{"job",
                                                           "configuration",
                                                           "api"};
 // Operations every resource has, and bulk actions every type has.
-constexpr std::array<std::string_view, 9> reserved_operations{
-    "add", "edit", "delete", "query", "bulk-delete", "set-tags", "add-tags", "remove-tags", "bulk"};
+constexpr std::array<std::string_view, 10> reserved_operations{
+    "events",      "add",      "edit",     "delete",      "query",
+    "bulk-delete", "set-tags", "add-tags", "remove-tags", "bulk"};
 
 bool lower(char c) {
   return c >= 'a' && c <= 'z';

@@ -47,6 +47,8 @@ def routes(server, document):
             known = reply.status not in (404, 405) or reply.message().endswith(" not found")
             if method in item:
                 expect(known, f"{method} {path} is described, but answered {reply.status} {reply.message()}")
+            elif bulk_action_path(path, item):  # by another method its name is that of a resource
+                continue
             elif not operation_path(path):  # an operation is run by any method
                 expect(reply.status in (404, 405) and not reply.message().endswith(" not found"),
                        f"{method} {path} is not described, but answered {reply.status} {reply.text[:200]}")
@@ -70,6 +72,10 @@ def routes(server, document):
 
 def operation_path(path):
     return path.count("/") == 4
+
+
+def bulk_action_path(path, item):
+    return path.count("/") == 3 and "{" not in path and "patch" in item
 
 
 class Validated:
@@ -99,7 +105,9 @@ class Validated:
         for one in [found, *found.get("resources", [])] if isinstance(found, dict) else []:
             for operation in one.get("operations", []):
                 collection = operation["href"].split("/")[0]
-                path = f"/api/{collection}/{{uuid}}/{operation['rel']}"
+                one_resource = operation["href"].count("/") == 2
+                place = "{uuid}/" if one_resource else ""  # else a bulk action, of the collection
+                path = f"/api/{collection}/{place}{operation['rel']}"
                 if operation["rel"] not in BY_PATH:
                     expect(path in self.document["paths"], f"{operation['href']} is offered, but not described")
 
@@ -220,6 +228,25 @@ def metadata(document, name, found):
     expect(actions == operations, f"resource-metadata/{name}: actions {actions}, described {operations}")
 
 
+def web_checks(api):
+    """The declared type of deploy/resources/web-check.yaml."""
+    if "/api/web-check" not in api.document["paths"]:
+        return
+    bulk = {**ADMIN, "bulk": "yes"}
+    first = api.add("web-check", {"name": "described", "url": "http://127.0.0.1:1/"})
+    api.one("GET", first)
+    api.one("PUT", first, body={"description": "edited"})
+    api.one("POST", first, "check", body={"low-priority": True})
+    for edit in ("set-tags", "add-tags", "remove-tags"):
+        path = f"/api/web-check/{edit}"
+        api.call("PATCH", path, path, {"filter": "name='described'", "doc": {"tags": ["a"]}}, headers=bulk)
+        api.call("PATCH", path, path, {"filter": "name='described'"}, headers=bulk)
+    path = "/api/web-check/bulk-check"
+    api.call("PATCH", path, path, {"filter": "name='none'"}, headers=bulk)
+    api.one("DELETE", first)
+    api.call("DELETE", "/api/web-check?filter=name='none'", "/api/web-check", headers=bulk)
+
+
 def answers(server, document):
     """What is answered is what the document says, for each operation in it."""
     api = Validated(server, document)
@@ -231,6 +258,7 @@ def answers(server, document):
     public(api)
     jobs(api)
     accounts(api)
+    web_checks(api)
     known = {operation["operationId"] for item in document["paths"].values()
              for method, operation in item.items() if method in METHODS}
     known.discard("events.get")  # a stream has no end

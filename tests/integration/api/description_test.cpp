@@ -9,8 +9,12 @@
 namespace jobengine::tests {
 namespace {
 
-void check_description(const std::string& what) {
-  const ApiServer server({{}, {"--trust-authn-header"}, {}});
+// With the declared types of that file or folder.
+void check_description(const std::string& what, const std::string& resources) {
+  const ApiServer server(
+      {{},
+       {"--trust-authn-header", "--resources", source_directory() + "/deploy/" + resources},
+       {}});
   auto body = [&](asio::io_context& loop) -> awaitable<void> {
     runtime::SpawnRequest request;
     request.argv = {"/usr/bin/python3",
@@ -25,19 +29,19 @@ void check_description(const std::string& what) {
 }
 
 TEST_CASE("description: it is an OpenAPI 3 document that does not change by itself", "[api]") {
-  check_description("structure");
+  check_description("structure", "resources");
 }
 
 TEST_CASE("description: what is described is served, and what is served is described", "[api]") {
-  check_description("routes");
+  check_description("routes", "resources");
 }
 
 TEST_CASE("description: answers are as described, for every operation", "[api]") {
-  check_description("answers");
+  check_description("answers", "resources/web-check.yaml");
 }
 
 TEST_CASE("description: the job's attributes take what is described, and nothing else", "[api]") {
-  check_description("bounds");
+  check_description("bounds", "resources");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
+#include "api/cimi/generic_type_reader.hpp"
 #include "tests/integration/api/exchange.hpp"
 #include "tests/servers/api_server.hpp"
 #include "tests/support/loop_test.hpp"
@@ -55,6 +56,14 @@ bool offers(const json& resource, const std::string& rel) {
 
 TEST_CASE("declared types: the cloud entry point lists them", "[api][generic]") {
   const auto entry = as_user("jane").get("cloud-entry-point");
+  for (const auto& [name, unused] : entry.body["collections"].items()) {
+    const bool declared = name == "deployment" || name == "nuvlabox" || name == "web-check";
+    const auto text = "resources: {" + name + ": {}}";
+    CAPTURE(name);
+    if (declared) continue;
+    CHECK_THROWS_WITH(api::cimi::parse_generic_types(text, "x.yaml"),
+                      Catch::Contains("job-api itself uses the name"));
+  }
   CHECK(entry.body["collections"].contains("deployment"));
   CHECK(entry.body["collections"].contains("nuvlabox"));
 }
