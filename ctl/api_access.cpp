@@ -63,11 +63,21 @@ runtime::BackoffLimits looks() {
   return limits;
 }
 
-}  // namespace
+constexpr auto patience = std::chrono::minutes(1);
 
-awaitable<nlohmann::json> follow(cimi::Client& client, std::string id, runtime::Event& stop) {
-  constexpr auto patience = std::chrono::minutes(1);
-  Progress progress;
+// Shows how the job is; true when it is final.
+bool show(Progress& progress, const nlohmann::json& document) {
+  const job::Job seen(document);
+  const auto state = seen.state();
+  std::string text = attribute(seen.document(), "state");
+  if (!seen.status_message().empty()) text += "  " + seen.status_message();
+  progress.show(seen.progress(), text);
+  return state && job::is_final(*state);
+}
+
+// For servers that do not tell of changes.
+awaitable<nlohmann::json> follow_by_asking(cimi::Client& client, std::string id,
+                                           runtime::Event& stop, Progress& progress) {
   runtime::Backoff pace(looks());
   auto last_answer = runtime::Clock::now();
   while (!stop.raised()) {
@@ -78,16 +88,47 @@ awaitable<nlohmann::json> follow(cimi::Client& client, std::string id, runtime::
       co_await runtime::pause(pace.next(), stop);
       continue;
     }
-    const job::Job seen(expect_ok(std::move(reply)).document);
+    auto document = expect_ok(std::move(reply)).document;
     last_answer = runtime::Clock::now();
-    const auto state = seen.state();
-    std::string text = attribute(seen.document(), "state");
-    if (!seen.status_message().empty()) text += "  " + seen.status_message();
-    progress.show(seen.progress(), text);
-    if (state && job::is_final(*state)) co_return seen.document();
+    if (show(progress, document)) co_return document;
     co_await runtime::pause(pace.next(), stop);
   }
   co_return nlohmann::json();
+}
+
+// Until the stream says that the job is final or gone (true), or ends before (false).
+awaitable<bool> follow_stream(cimi::EventStream& stream, runtime::Event& stop, Progress& progress) {
+  while (true) {
+    const auto step = co_await stream.next(stop);
+    if (step.kind != cimi::StreamStep::Kind::Event) co_return false;
+    if (step.event.name == "deleted") co_return true;
+    const auto told = nlohmann::json::parse(step.event.data, nullptr, /*allow_exceptions=*/false);
+    if (told.is_object() && show(progress, told)) co_return true;
+  }
+}
+
+}  // namespace
+
+awaitable<nlohmann::json> follow(cimi::Client& client, std::string id, runtime::Event& stop) {
+  const std::string path = id + "/events";
+  Progress progress;
+  runtime::Backoff pace(looks());
+  auto last_answer = runtime::Clock::now();
+  bool done = false;
+  while (!done && !stop.raised()) {
+    const auto opened = co_await client.open_events(path, std::string());
+    if (opened.stream) {
+      done = co_await follow_stream(*opened.stream, stop, progress);
+      last_answer = runtime::Clock::now();
+    } else if (opened.reply.kind != cimi::ReplyKind::Unreachable ||
+               runtime::Clock::now() >= last_answer + patience) {
+      break;
+    }
+    if (!done) co_await runtime::pause(pace.next(), stop);
+  }
+  // The whole job, which was not told; or whatever there is to say.
+  auto document = co_await follow_by_asking(client, std::move(id), stop, progress);
+  co_return document;
 }
 
 }  // namespace jobengine::ctl

@@ -2,6 +2,7 @@
 // repeated.
 #include <algorithm>
 #include <charconv>
+#include <deque>
 #include <optional>
 
 #include "common/cimi/client.hpp"
@@ -261,6 +262,93 @@ awaitable<Reply> log_in_first(CorePointer core) {
   co_return reply;
 }
 
+// The server breaks its silence every 15 s; a proxy may take its time.
+constexpr auto longest_silence = std::chrono::seconds(60);
+
+class HttpEventStream final : public EventStream {
+ public:
+  explicit HttpEventStream(std::shared_ptr<HttpBody> body) : body_(std::move(body)) {}
+
+  awaitable<StreamStep> next(runtime::Event& stop) override {
+    StreamStep step;
+    while (waiting_.empty()) {
+      const auto deadline = runtime::Clock::now() + longest_silence;
+      const HttpOutcome piece = co_await body_->next(stop, deadline);
+      if (piece.exchange != Exchange::Answered) {
+        step.kind = stop.raised() ? StreamStep::Kind::Stopped : StreamStep::Kind::Broken;
+        step.failure = piece.failure;
+        co_return step;
+      }
+      if (piece.answer.body.empty()) {
+        step.kind = StreamStep::Kind::Ended;
+        co_return step;
+      }
+      for (auto& event : parser_.take(piece.answer.body)) waiting_.push_back(std::move(event));
+      if (parser_.too_long()) {
+        step.failure = "an event is too long";
+        co_return step;
+      }
+    }
+    step.kind = StreamStep::Kind::Event;
+    step.event = std::move(waiting_.front());
+    waiting_.pop_front();
+    co_return step;
+  }
+
+ private:
+  std::shared_ptr<HttpBody> body_;
+  EventParser parser_;
+  std::deque<ServerEvent> waiting_;
+};
+
+awaitable<OpenedEvents> try_open(CorePointer core, Request request, runtime::TimePoint deadline) {
+  OpenedEvents opened;
+  const std::string path = request.path.substr(0, request.path.find('?'));
+  const std::string asked = "GET " + core->url + "/api/" + path;
+  HttpMessage message = message_of(*core, request);
+  for (auto& [name, value] : message.headers) {
+    if (name == "Accept") value = "text/event-stream, application/json";
+  }
+  if (const auto complaint = complaint_about(message)) {
+    opened.reply = unsendable(asked, *complaint);
+    co_return opened;
+  }
+  if (!core->http) {
+    opened.reply = no_reply(asked, "the client was closed");
+    co_return opened;
+  }
+  std::string type = "text/event-stream";
+  const HttpOpened answer =
+      co_await core->http->open(std::move(message), std::move(type), deadline);
+  if (answer.body) {
+    opened.reply.kind = ReplyKind::Ok;
+    opened.reply.status = answer.outcome.answer.status;
+    opened.stream = std::make_unique<HttpEventStream>(answer.body);
+  } else if (answer.outcome.exchange == Exchange::Answered) {
+    opened.reply = reply_to(asked, answer.outcome.answer);
+  } else {
+    opened.reply = no_reply(asked, answer.outcome.failure);
+  }
+  co_return opened;
+}
+
+awaitable<OpenedEvents> open_events_of(CorePointer core, Request request) {
+  const runtime::TimePoint deadline = runtime::Clock::now() + core->options.timeout;
+  OpenedEvents opened;
+  if (core->logs_in() && core->session == 0) {
+    opened.reply = co_await newer_session(core, 0, deadline);
+    if (!opened.reply.ok()) co_return opened;
+  }
+  const unsigned used = core->session;
+  Request copy = request;
+  opened = co_await try_open(core, std::move(copy), deadline);
+  if (!core->logs_in() || opened.reply.kind != ReplyKind::Refused) co_return opened;
+  opened.reply = co_await newer_session(core, used, deadline);
+  if (!opened.reply.ok()) co_return opened;
+  opened = co_await try_open(core, std::move(request), deadline);
+  co_return opened;
+}
+
 class ApiClient : public Client {
  public:
   ApiClient(asio::io_context& loop, ClientOptions options)
@@ -268,6 +356,15 @@ class ApiClient : public Client {
   ~ApiClient() override { core_->http.reset(); }
 
   awaitable<Reply> request(Request request) override { return perform(core_, std::move(request)); }
+  awaitable<OpenedEvents> open_events(std::string path, std::string last_event_id) override {
+    Request request;
+    request.method = "GET";
+    request.path = std::move(path);
+    if (!last_event_id.empty()) {
+      request.headers.emplace_back("Last-Event-ID", std::move(last_event_id));
+    }
+    return open_events_of(core_, std::move(request));
+  }
   awaitable<Reply> log_in() override { return log_in_first(core_); }
 
  private:

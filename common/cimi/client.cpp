@@ -20,6 +20,13 @@ std::string json_body(const nlohmann::json& document) {
 
 }  // namespace
 
+awaitable<OpenedEvents> Client::open_events(std::string path, std::string /*last_event_id*/) {
+  OpenedEvents none;
+  none.reply.kind = ReplyKind::NotFound;
+  none.reply.message = "GET " + path + ": this client has no events";
+  co_return none;
+}
+
 awaitable<Reply> Client::log_in() {
   Reply none_needed;
   none_needed.kind = ReplyKind::Ok;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/cimi/event_stream.hpp"
 #include "common/cimi/search.hpp"
 #include "common/runtime/asio.hpp"
 
@@ -53,6 +54,14 @@ struct Request {
   std::optional<runtime::TimePoint> deadline;
 };
 
+// Either a stream, or the reply that there is none: NotFound or Invalid from servers without
+// events, Unavailable when there are too many streams. An Ok reply without a stream: nothing more
+// will happen to that resource after the event the client knows, or the answer is no stream.
+struct OpenedEvents {
+  std::unique_ptr<EventStream> stream;
+  Reply reply;
+};
+
 struct EditOptions {
   std::string if_match;  // an ETag: refused with PreconditionFailed when it is not current
   std::vector<std::string> remove;  // attributes deleted before the merge ("select")
@@ -66,6 +75,10 @@ class Client {
   virtual ~Client() = default;
 
   virtual awaitable<Reply> request(Request request) = 0;
+
+  // `path`: "job/1234/events", "events?filter=…". `last_event_id`: the id of the last event that
+  // was seen before the connection was lost, or "". By itself: there are no events.
+  virtual awaitable<OpenedEvents> open_events(std::string path, std::string last_event_id);
 
   // Logs in now if a login was asked for; the reply of the login, Ok when none is needed. Later
   // requests log in by themselves, and anew when a session ran out.

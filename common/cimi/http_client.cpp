@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <map>
 #include <mutex>
+#include <tuple>
 
 #include "common/cimi/http_threads.hpp"
 #include "common/runtime/event.hpp"
@@ -164,11 +165,16 @@ class Outstanding {
   bool ended_ = false;
 };
 
-web_http::http_request library_request(HttpMessage message) {
+web_http::http_request plain_request(HttpMessage message) {
   web_http::http_request request(message.method);
   request.set_request_uri(message.target);
   for (auto& [name, value] : message.headers) request.headers().add(name, value);
   if (!message.body.empty()) request.set_body(std::move(message.body), message.content_type);
+  return request;
+}
+
+web_http::http_request library_request(HttpMessage message) {
+  auto request = plain_request(std::move(message));
   request.set_progress_handler(
       [](web_http::message_direction::direction direction, utility::size64_t bytes) {
         if (direction == web_http::message_direction::download && bytes > largest_answer) {
@@ -176,6 +182,17 @@ web_http::http_request library_request(HttpMessage message) {
         }
       });
   return request;
+}
+
+// Nothing may leave a last continuation: an unobserved exception ends the process.
+HttpOutcome outcome_of(const pplx::task<HttpOutcome>& done) {
+  try {
+    return done.get();
+  } catch (const std::exception& failure) {
+    return failed(failure.what());
+  } catch (...) {
+    return failed("unknown failure");
+  }
 }
 
 // Runs on the library's threads from here on. The client is kept by its own requests.
@@ -188,16 +205,7 @@ void start(http_client client, const web_http::http_request& request,
         });
       })
       .then([inbox = std::move(inbox), id, client](const pplx::task<HttpOutcome>& done) {
-        // Nothing may leave this continuation: an unobserved exception ends the process.
-        HttpOutcome outcome;
-        try {
-          outcome = done.get();
-        } catch (const std::exception& failure) {
-          outcome = failed(failure.what());
-        } catch (...) {
-          outcome = failed("unknown failure");
-        }
-        inbox->hand_in(id, std::move(outcome));
+        inbox->hand_in(id, outcome_of(done));
       });
 }
 
@@ -265,6 +273,127 @@ awaitable<HttpOutcome> exchange(std::shared_ptr<Inbox> inbox, http_client client
 }
 
 }  // namespace
+
+// An answer that is read piece by piece. `response` is set on the library's thread, before the
+// outcome is handed in, and used on the loop afterwards.
+struct HttpBody::Source {
+  Source(std::shared_ptr<Inbox> box, http_client used)
+      : inbox(std::move(box)), client(std::move(used)) {}
+  const std::shared_ptr<Inbox> inbox;
+  http_client client;
+  pplx::cancellation_token_source cancel;
+  web_http::http_response response;
+  bool streamed = false;
+  // The read under way; loop only.
+  std::uint64_t id = 0;
+  std::shared_ptr<Waiting> waiting;
+};
+
+namespace {
+
+using Buffer = Concurrency::streams::streambuf<std::uint8_t>;
+
+// The first byte is waited for; what has come with it is taken along.
+pplx::task<HttpOutcome> rest_of_piece(Buffer buffer, Buffer::int_type first) {
+  auto outcome = std::make_shared<HttpOutcome>();
+  outcome->exchange = Exchange::Answered;
+  if (first == Buffer::traits::eof()) return pplx::task_from_result(*outcome);
+  const auto more = static_cast<std::size_t>(buffer.in_avail());
+  auto bytes = std::make_shared<std::vector<std::uint8_t>>(more + 1);
+  bytes->front() = static_cast<std::uint8_t>(first);
+  if (more == 0) {
+    outcome->answer.body.assign(bytes->begin(), bytes->end());
+    return pplx::task_from_result(*outcome);
+  }
+  return buffer.getn(bytes->data() + 1, more).then([bytes, outcome](std::size_t count) {
+    outcome->answer.body.assign(bytes->begin(),
+                                bytes->begin() + static_cast<std::ptrdiff_t>(count + 1));
+    return *outcome;
+  });
+}
+
+void read_piece(HttpBody::Source& source) {
+  std::tie(source.id, source.waiting) = source.inbox->open();
+  if (source.waiting->ended.raised()) return;
+  Buffer buffer = source.response.body().streambuf();
+  buffer.bumpc()
+      .then([buffer](Buffer::int_type first) { return rest_of_piece(buffer, first); })
+      .then([inbox = source.inbox, id = source.id](const pplx::task<HttpOutcome>& done) {
+        inbox->hand_in(id, outcome_of(done));
+      });
+}
+
+// The header is awaited; the body too, unless it is one to be read as it comes.
+void start_streaming(const std::shared_ptr<HttpBody::Source>& source,
+                     const web_http::http_request& request, const std::string& wanted,
+                     std::uint64_t id) {
+  source->client.request(request, source->cancel.get_token())
+      .then([source, wanted](web_http::http_response response) {
+        source->response = response;
+        source->streamed =
+            response.status_code() == 200 && header(response, "Content-Type").starts_with(wanted);
+        if (source->streamed) return pplx::task_from_result(answered(response, {}));
+        return response.extract_vector().then([response](const std::vector<unsigned char>& body) {
+          return answered(response, body);
+        });
+      })
+      .then([inbox = source->inbox, id](const pplx::task<HttpOutcome>& done) {
+        inbox->hand_in(id, outcome_of(done));
+      });
+}
+
+awaitable<HttpOpened> open_body(std::shared_ptr<HttpBody::Source> source, HttpMessage message,
+                                std::string wanted, runtime::TimePoint deadline) {
+  HttpOpened opened;
+  opened.body = std::make_shared<HttpBody>(source);
+  auto [id, waiting] = source->inbox->open();
+  try {
+    if (!waiting->ended.raised()) {
+      start_streaming(source, plain_request(std::move(message)), wanted, id);
+    }
+  } catch (const std::exception& failure) {
+    source->inbox->forget(id);
+    waiting->outcome = failed(std::string("cannot be sent: ") + failure.what());
+    waiting->ended.raise();
+  }
+  const bool in_time = co_await waiting->ended.wait_until(deadline);
+  source->inbox->forget(id);
+  opened.outcome = waiting->outcome;
+  if (!in_time) opened.outcome.failure = "no answer in time";
+  const bool streamed =
+      in_time && opened.outcome.exchange == Exchange::Answered && source->streamed;
+  if (!streamed) opened.body.reset();
+  co_return opened;
+}
+
+}  // namespace
+
+HttpBody::HttpBody(std::shared_ptr<Source> source) : source_(std::move(source)) {}
+
+HttpBody::~HttpBody() {
+  if (source_->id != 0) source_->inbox->forget(source_->id);
+  source_->cancel.cancel();
+}
+
+awaitable<HttpOutcome> HttpBody::next(runtime::Event& stop, runtime::TimePoint deadline) {
+  if (!source_->waiting) read_piece(*source_);
+  const auto waiting = source_->waiting;
+  co_await runtime::Event::wait_either(waiting->ended, stop, deadline);
+  HttpOutcome outcome;
+  outcome.exchange = Exchange::TooLate;
+  outcome.failure = "nothing came in time";
+  if (!waiting->ended.raised()) co_return outcome;
+  source_->inbox->forget(source_->id);
+  source_->waiting.reset();
+  co_return waiting->outcome;
+}
+
+awaitable<HttpOpened> HttpClient::open(HttpMessage message, std::string content_type,
+                                       runtime::TimePoint deadline) {
+  auto source =
+      std::make_shared<HttpBody::Source>(state_->inbox, http_client(state_->base, state_->config));
+  return open_body(std::move(source), std::move(message), std::move(content_type), deadline);
+}
 
 awaitable<HttpOutcome> HttpClient::send(HttpMessage message, runtime::TimePoint deadline) {
   http_client client = state_->client_for(message.method);
