@@ -139,6 +139,11 @@ class SqlWriter {
       positive = full_text(condition, comparison.path);
     } else if (column != mapping_.columns.end()) {
       positive = on_column(condition, column->second);
+    } else if (const auto table = mapping_.text_tables.find(joined_path(comparison.path));
+               table != mapping_.text_tables.end() && !condition.dates &&
+               condition.kind != Condition::Kind::Exists) {
+      positive = "(row IN (SELECT row FROM " + table->second + " WHERE " +
+                 text_test(condition, "value") + "))";
     } else {
       positive = on_document(condition, comparison.path);
     }

@@ -31,6 +31,8 @@ struct Column {
 struct SqlMapping {
   std::string document = "document";      // the column with the JSON text
   std::map<std::string, Column> columns;  // by joined path
+  // By joined path, of attributes that hold texts only: a table (value, row) with each of them.
+  std::map<std::string, std::string> text_tables;
   // Top-level attributes that everybody sees who may see the document at all.
   std::set<std::string> metadata;
   FieldTypes types;

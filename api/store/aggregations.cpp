@@ -40,6 +40,13 @@ Source on_column(const filter::Column& column, const Selection& selection) {
   return source;
 }
 
+// The same values, summed up already.
+Source of_kinds(Source source, const Selection& selection) {
+  source.from = " FROM tally WHERE " + selection.where + " AND " + source.value + " IS NOT NULL";
+  source.documents = "sum(documents)";
+  return source;
+}
+
 Source on_document(const Aggregation& aggregation, const Selection& selection,
                    const filter::SqlMapping& mapping) {
   Source source;
@@ -286,9 +293,12 @@ json aggregate(Connection& connection, const Aggregation& aggregation, const Sel
   auto seen = selection;
   const auto& sight = selection.sight.of(aggregation.path, mapping);
   if (!sight.empty()) seen.where += " AND " + sight;
-  const auto source = source_of(aggregation, seen, mapping);
+  auto source = source_of(aggregation, seen, mapping);
   switch (aggregation.kind) {
     case Kind::Terms:
+      if (seen.of_kinds && (source.value == "state" || source.value == "action")) {
+        source = of_kinds(std::move(source), seen);
+      }
       return terms(connection, source);
     case Kind::ValueCount:
       return counted(connection, source, "count(*)");

@@ -12,7 +12,7 @@ constexpr std::int64_t application_id = 0x4A4F4245;  // "JOBE"
 
 // Never change one that has been released: append. All collections share one table; the columns
 // behind `acl` are filled for jobs only. Times are milliseconds since 1970.
-constexpr std::array<std::string_view, 2> migrations = {R"sql(
+constexpr std::array<std::string_view, 3> migrations = {R"sql(
 CREATE TABLE resource(
   row INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -73,6 +73,37 @@ UPDATE resource SET acl = (SELECT acl FROM acl_set WHERE claims =
   coalesce((SELECT claims FROM set_of WHERE set_of.row = resource.row), '[]'));
 DROP TABLE shown;
 DROP TABLE set_of;
+)sql",
+                                                        R"sql(
+-- How many documents there are of each kind, kept by who writes: to count a million takes too long.
+CREATE TABLE tally(
+  collection TEXT NOT NULL,
+  acl INTEGER NOT NULL,
+  state TEXT,
+  action TEXT,
+  documents INTEGER NOT NULL
+);
+CREATE INDEX tally_kind ON tally(collection, acl, state, action, documents);
+INSERT INTO tally
+  SELECT collection, acl, state, action, count(*) FROM resource GROUP BY collection, acl, state, action;
+
+-- The tags of jobs, each by itself.
+CREATE TABLE tag(value TEXT NOT NULL, row INTEGER NOT NULL, PRIMARY KEY(value, row)) WITHOUT ROWID;
+INSERT OR IGNORE INTO tag
+  SELECT json_each.value, resource.row FROM resource, json_each(document, '$.tags')
+  WHERE collection = 'job' AND json_each.type = 'text';
+
+ALTER TABLE resource ADD COLUMN name TEXT;
+UPDATE resource SET name = json_extract(document, '$.name')
+  WHERE collection = 'job' AND json_type(document, '$.name') = 'text';
+CREATE INDEX resource_name ON resource(collection, name, created) WHERE name IS NOT NULL;
+CREATE INDEX resource_updated ON resource(collection, updated, row, acl);
+-- For who sees but few.
+CREATE INDEX resource_acl ON resource(acl, collection, created, row);
+-- The queue keeper reads what waits in the order of the queue from the index alone.
+DROP INDEX resource_state;
+CREATE INDEX resource_state
+  ON resource(collection, state, created, row, acl, priority, execution_mode);
 )sql"};
 
 void check_owner(Connection& connection, std::int64_t version, const std::string& file) {

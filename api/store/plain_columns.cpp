@@ -37,7 +37,9 @@ filter::SqlMapping make_mapping(bool jobs) {
                             {"target-resource/href", {"target", Kind::Text}},
                             {"parent-job", {"parent_job", Kind::Text}},
                             {"execution-mode", {"execution_mode", Kind::Text}},
-                            {"priority", {"priority", Kind::Long}}});
+                            {"priority", {"priority", Kind::Long}},
+                            {"name", {"name", Kind::Text}}});
+    mapping.text_tables.emplace("tags", "tag");
   }
   return mapping;
 }
@@ -60,6 +62,7 @@ PlainColumns plain_columns(const std::string& collection, const json& document) 
   columns.state = text_at(document, "state");
   columns.action = text_at(document, "action");
   columns.parent_job = text_at(document, "parent-job");
+  columns.name = text_at(document, "name");
   columns.execution_mode = text_at(document, "execution-mode");
   const auto target = document.find("target-resource");
   if (target != document.end() && target->is_object()) columns.target = text_at(*target, "href");
@@ -68,6 +71,18 @@ PlainColumns plain_columns(const std::string& collection, const json& document) 
     columns.priority = priority->get<std::int64_t>();
   }
   return columns;
+}
+
+std::set<std::string> tags_of(const std::string& collection, const json& document) {
+  std::set<std::string> tags;
+  const auto found = document.find("tags");
+  if (collection != "job" || found == document.end()) return tags;
+  if (found->is_string()) tags.insert(found->get<std::string>());
+  if (!found->is_array()) return tags;
+  for (const auto& tag : *found) {
+    if (tag.is_string()) tags.insert(tag.get<std::string>());
+  }
+  return tags;
 }
 
 std::map<std::string, Sees> claims_of(const json& document) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +27,12 @@ struct PlainColumns {
   std::optional<std::string> parent_job;
   std::optional<std::string> execution_mode;
   std::optional<std::int64_t> priority;
+  std::optional<std::string> name;
 };
 PlainColumns plain_columns(const std::string& collection, const nlohmann::json& document);
+
+// The tags of a job, each once; nothing for other collections.
+std::set<std::string> tags_of(const std::string& collection, const nlohmann::json& document);
 
 // What a claim shows of a document.
 enum class Sees {

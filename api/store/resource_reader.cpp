@@ -14,24 +14,10 @@ namespace {
 // A search holds up those that wait for its thread, so none may run for as long as it likes.
 // Anything sensible takes milliseconds, counting a million documents by an attribute seconds.
 constexpr auto longest_search = std::chrono::seconds(20);
+// Who sees at most so many has them found by the sets of claims, and sorted.
+constexpr std::int64_t few_documents = 5000;
 // What a bulk change looks for is all worked off, and not in vain.
 constexpr auto longest_bulk_step = std::chrono::seconds(120);
-
-filter::Millis now_millis() {
-  const auto since = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
-}
-
-// Whether only documents with certain ids can match.
-bool names_ids(const filter::Node& node) {
-  using filter::Node;
-  if (node.kind == Node::Kind::And)
-    return std::any_of(node.parts.begin(), node.parts.end(), names_ids);
-  if (node.kind == Node::Kind::Or) return false;
-  const auto& comparison = node.comparison;
-  return comparison.op == filter::Operator::Equal &&
-         comparison.path == std::vector<std::string>{"id"};
-}
 
 // What to sort by; nothing for a name no document can be asked for. Missing values come last in
 // both directions, as in the original; so does what is not seen.
@@ -119,32 +105,6 @@ auto translated(const Read& read, std::chrono::milliseconds time = longest_searc
 
 }  // namespace
 
-Selection selection_of(const SearchRequest& request) {
-  Selection selection;
-  auto& values = selection.values;
-  values.emplace_back(request.collection);
-  // Ids are found by themselves: the "+" keeps SQLite from walking the collection in the wanted
-  // order.
-  selection.where =
-      request.filter && names_ids(*request.filter) ? "+collection = ?1" : "collection = ?1";
-  if (!request.visibility.everything) {
-    std::string claims;
-    for (const auto& claim : request.visibility.claims) {
-      values.emplace_back(claim);
-      claims += (claims.empty() ? "?" : ",?") + std::to_string(values.size());
-    }
-    const auto shown_by = "acl IN (SELECT acl FROM acl_claim WHERE claim IN (" + claims + ")";
-    selection.where += " AND " + shown_by + ")";
-    selection.sight.data = shown_by + " AND sees >= 2)";
-    selection.sight.acl = shown_by + " AND sees >= 3)";
-  }
-  if (request.filter) {
-    selection.where += " AND " + filter::to_sql(*request.filter, mapping_of(request.collection),
-                                                now_millis(), values, selection.sight);
-  }
-  return selection;
-}
-
 StoredDocument document_of(const Statement& row,
                            const std::optional<std::vector<std::string>>& only) {
   StoredDocument stored;
@@ -186,24 +146,22 @@ std::unique_ptr<ResourceReader> open_reader(const std::string& file, std::int64_
 
 SearchResult ResourceReader::search(const SearchRequest& request,
                                     const std::atomic<bool>& given_up) {
-  const auto selection = selection_of(request);
   const std::chrono::milliseconds patience = longest_search;
   const auto longest = std::min(patience, request.most_time.value_or(patience));
   return translated(
       [&] {
         const TimeLimit limit(connection_, longest, &given_up);
-        return searched(request, selection, limit);
+        return searched(request, limit);
       },
       longest);
 }
 
 std::optional<SearchResult> ResourceReader::try_search(const SearchRequest& request,
                                                        runtime::Duration longest) {
-  const auto selection = selection_of(request);
   return translated([&]() -> std::optional<SearchResult> {
     const TimeLimit limit(connection_, longest);
     try {
-      return searched(request, selection, limit);
+      return searched(request, limit);
     } catch (const SqliteError& error) {
       if (error.cause() == SqliteError::Cause::TooLong) return std::nullopt;
       throw;
@@ -211,23 +169,38 @@ std::optional<SearchResult> ResourceReader::try_search(const SearchRequest& requ
   });
 }
 
-SearchResult ResourceReader::searched(const SearchRequest& request, const Selection& selection,
-                                      const TimeLimit& limit) {
+SearchResult ResourceReader::searched(const SearchRequest& request, const TimeLimit& limit) {
   const ReadTransaction snapshot(connection_);
   SearchResult result;
-  if (request.limit > 0) result.rows = page(selection, request, limit);
+  const auto seen = seen_documents(request);
+  const auto selection = selection_of(request, seen <= few_documents ? Seen::Few : Seen::Many);
   const auto offset = std::max<std::int64_t>(request.offset, 0);
-  const auto got = static_cast<std::int64_t>(result.rows.size());
-  // A page that is not full ends the matches: counting again would only cost.
-  const bool last_page = request.limit > 0 && got < request.limit && (got > 0 || offset == 0);
-  result.count = last_page ? offset + got : count(selection);
+  if (selection.of_kinds) {
+    result.count = count(selection);
+    if (request.limit > 0 && result.count > offset) result.rows = page(selection, request, limit);
+  } else {
+    if (request.limit > 0 && seen > 0) result.rows = page(selection, request, limit);
+    const auto got = static_cast<std::int64_t>(result.rows.size());
+    // A page that is not full ends the matches: counting again would only cost.
+    const bool last_page = request.limit > 0 && got < request.limit && (got > 0 || offset == 0);
+    result.count = last_page ? offset + got : count(selection);
+  }
   result.aggregations =
       aggregated(connection_, selection, request.collection, request.aggregations);
   return result;
 }
 
+std::int64_t ResourceReader::seen_documents(const SearchRequest& request) {
+  auto all = request;
+  all.filter.reset();
+  return count(selection_of(all, Seen::Many));
+}
+
 std::int64_t ResourceReader::count(const Selection& selection) {
-  Statement statement(connection_, "SELECT count(*) FROM resource WHERE " + selection.where);
+  const std::string counting = selection.of_kinds
+                                   ? "SELECT coalesce(sum(documents), 0) FROM tally WHERE "
+                                   : "SELECT count(*) FROM resource WHERE ";
+  Statement statement(connection_, counting + selection.where);
   statement.bind_all(selection.values);
   return statement.step() ? statement.integer(0) : 0;
 }

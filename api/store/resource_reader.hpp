@@ -6,18 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "api/store/selection.hpp"
 #include "api/store/sqlite_connection.hpp"
 #include "api/store/store.hpp"
 
 namespace jobengine::api::store {
-
-// The condition of a search and the values of its parameters, fixed at one moment of "now".
-struct Selection {
-  std::string where;
-  std::vector<filter::SqlValue> values;
-  filter::Sight sight;  // of who asks
-};
-Selection selection_of(const SearchRequest& request);
 
 // Where a walk over everything that matches has come to. It goes by time of creation, then row:
 // what is made meanwhile is met last, and not at all when it was made after the walk began.
@@ -47,8 +40,9 @@ class ResourceReader {
   std::optional<std::string> setting(const std::string& name);
 
  private:
-  SearchResult searched(const SearchRequest& request, const Selection& selection,
-                        const TimeLimit& limit);
+  SearchResult searched(const SearchRequest& request, const TimeLimit& limit);
+  // How many of the collection the caller sees at all.
+  std::int64_t seen_documents(const SearchRequest& request);
   std::int64_t count(const Selection& selection);
   std::vector<StoredDocument> page(const Selection& selection, const SearchRequest& request,
                                    const TimeLimit& limit);

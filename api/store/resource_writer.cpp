@@ -23,19 +23,34 @@ std::string key_of(const std::map<std::string, Sees>& claims) {
   return key.dump();
 }
 
+DocumentKind kind_at(const Statement& row, std::string collection, int first_column) {
+  const auto text = [&row](int column) -> std::optional<std::string> {
+    if (row.is_null(column)) return std::nullopt;
+    return row.text(column);
+  };
+  DocumentKind kind;
+  kind.collection = std::move(collection);
+  kind.acl = row.integer(first_column);
+  kind.state = text(first_column + 1);
+  kind.action = text(first_column + 2);
+  return kind;
+}
+
 }  // namespace
 
 ResourceWriter::ResourceWriter(Connection& connection)
     : connection_(connection),
-      get_(connection, "SELECT id, document, revision, awaits_entry FROM resource WHERE id = ?1"),
+      get_(connection,
+           "SELECT id, document, revision, awaits_entry, row, acl, state, action FROM resource "
+           "WHERE id = ?1"),
       put_(connection,
            "INSERT INTO resource(id, collection, document, revision, awaits_entry, created, "
            "updated, "
-           "acl, state, action, target, parent_job, execution_mode, priority) "
-           "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
+           "acl, state, action, target, parent_job, execution_mode, priority, name) "
+           "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
            "ON CONFLICT(id) DO UPDATE SET document = ?3, revision = ?4, awaits_entry = ?5, "
            "created = ?6, updated = ?7, acl = ?8, state = ?9, action = ?10, target = ?11, "
-           "parent_job = ?12, execution_mode = ?13, priority = ?14"),
+           "parent_job = ?12, execution_mode = ?13, priority = ?14, name = ?15 RETURNING row"),
       remove_(connection, "DELETE FROM resource WHERE id = ?1"),
       find_acl_(connection, "SELECT acl FROM acl_set WHERE claims = ?1"),
       add_acl_(connection, "INSERT INTO acl_set(claims) VALUES(?1) RETURNING acl"),
@@ -43,15 +58,20 @@ ResourceWriter::ResourceWriter(Connection& connection)
       put_setting_(connection,
                    "INSERT INTO setting(name, value) VALUES(?1, ?2) "
                    "ON CONFLICT(name) DO UPDATE SET value = ?2"),
-      put_revision_(connection, "UPDATE revision SET last = ?1") {}
+      put_revision_(connection, "UPDATE revision SET last = ?1"),
+      add_tag_(connection, "INSERT INTO tag(value, row) VALUES(?1, ?2)"),
+      remove_tag_(connection, "DELETE FROM tag WHERE value = ?1 AND row = ?2"),
+      tally_(connection) {}
 
 void ResourceWriter::begin() {
   connection_.run("BEGIN IMMEDIATE");
   revision_changed_ = false;
   changes_.clear();
+  tally_.begin();
 }
 
 void ResourceWriter::commit() {
+  tally_.write();
   if (revision_changed_) {
     const Use put(put_revision_);
     put->bind(1, revision_);
@@ -65,16 +85,20 @@ void ResourceWriter::roll_back() noexcept {
   acls_.clear();
 }
 
-std::optional<StoredDocument> ResourceWriter::current(const std::string& id) {
+std::optional<ResourceWriter::Current> ResourceWriter::current(const std::string& id) {
   const Use get(get_);
   get->bind(1, std::string_view(id));
   if (!get->step()) return std::nullopt;
-  return document_of(get_);
+  Current found;
+  found.stored = document_of(get_);
+  found.row = get->integer(4);
+  found.kind = kind_at(get_, collection_of(id), /*first_column=*/5);
+  return found;
 }
 
 std::optional<StoredDocument> ResourceWriter::apply(const Change& change) {
-  auto stored = current(change.id);
-  auto decision = change.decide(stored ? &*stored : nullptr);
+  auto before = current(change.id);
+  auto decision = change.decide(before ? &before->stored : nullptr);
   switch (decision.kind) {
     case Decision::Kind::Keep:
       break;
@@ -84,55 +108,89 @@ std::optional<StoredDocument> ResourceWriter::apply(const Change& change) {
       next.document = std::move(decision.document);
       next.awaits_entry = decision.awaits_entry;
       next.revision = next_revision();
-      put(next);
+      put(next, before ? &*before : nullptr);
       note_change(next.id, &next);
       return next;
     }
     case Decision::Kind::Remove: {
-      const Use remove(remove_);
-      remove->bind(1, std::string_view(change.id));
-      remove->step();
-      if (stored) note_change(change.id, nullptr);
+      if (before) remove(*before);
       return std::nullopt;
     }
   }
-  return stored;
+  if (!before) return std::nullopt;
+  return std::move(before->stored);
 }
 
-void ResourceWriter::put(const StoredDocument& stored) {
+void ResourceWriter::remove(const Current& current) {
+  const auto& id = current.stored.id;
+  const Use remove(remove_);
+  remove->bind(1, std::string_view(id));
+  remove->step();
+  tally_.add(current.kind, -1);
+  put_tags(current.row, tags_of(current.kind.collection, current.stored.document), {});
+  note_change(id, nullptr);
+}
+
+void ResourceWriter::put(const StoredDocument& stored, const Current* before) {
   const auto collection = collection_of(stored.id);
   const auto columns = plain_columns(collection, stored.document);
   const auto text = stored.document.dump();
   const auto acl = acl_of(stored.document);
-  const Use put(put_);
-  put->bind(1, std::string_view(stored.id));
-  put->bind(2, std::string_view(collection));
-  put->bind(3, std::string_view(text));
-  put->bind(4, stored.revision);
-  put->bind(5, std::int64_t{stored.awaits_entry ? 1 : 0});
-  put->bind(6, columns.created);
-  put->bind(7, columns.updated);
-  put->bind(8, acl);
-  put->bind(9, columns.state);
-  put->bind(10, columns.action);
-  put->bind(11, columns.target);
-  put->bind(12, columns.parent_job);
-  put->bind(13, columns.execution_mode);
-  put->bind(14, columns.priority);
-  put->step();
+  std::int64_t row = 0;
+  {
+    const Use put(put_);
+    put->bind(1, std::string_view(stored.id));
+    put->bind(2, std::string_view(collection));
+    put->bind(3, std::string_view(text));
+    put->bind(4, stored.revision);
+    put->bind(5, std::int64_t{stored.awaits_entry ? 1 : 0});
+    put->bind(6, columns.created);
+    put->bind(7, columns.updated);
+    put->bind(8, acl);
+    put->bind(9, columns.state);
+    put->bind(10, columns.action);
+    put->bind(11, columns.target);
+    put->bind(12, columns.parent_job);
+    put->bind(13, columns.execution_mode);
+    put->bind(14, columns.priority);
+    put->bind(15, columns.name);
+    if (put->step()) row = put->integer(0);
+  }
+  if (before != nullptr) tally_.add(before->kind, -1);
+  tally_.add({collection, acl, columns.state, columns.action}, 1);
+  std::set<std::string> tags_before;
+  if (before != nullptr) tags_before = tags_of(collection, before->stored.document);
+  put_tags(row, tags_before, tags_of(collection, stored.document));
+}
+
+void ResourceWriter::put_tags(std::int64_t row, const std::set<std::string>& before,
+                              const std::set<std::string>& after) {
+  const auto change = [row](Statement& statement, const std::string& tag) {
+    const Use use(statement);
+    use->bind(1, std::string_view(tag));
+    use->bind(2, row);
+    use->step();
+  };
+  for (const auto& tag : before) {
+    if (!after.contains(tag)) change(remove_tag_, tag);
+  }
+  for (const auto& tag : after) {
+    if (!before.contains(tag)) change(add_tag_, tag);
+  }
 }
 
 void ResourceWriter::note_entry(const Store::EntryMade& made) {
-  auto stored = current(made.id);
-  if (!stored) return;
-  const bool final = is_final(stored->document);
+  const auto before = current(made.id);
+  if (!before) return;
+  auto stored = before->stored;
+  const bool final = is_final(stored.document);
   // Taken already, and whoever runs it may have set tags that others search for.
-  const bool tagged = stored->document.contains("tags");
-  if (!stored->awaits_entry && (final || tagged)) return;
-  if (!final) stored->document["tags"] = nlohmann::json::array({made.path});
-  stored->awaits_entry = false;
-  put(*stored);
-  note_change(stored->id, &*stored);
+  const bool tagged = stored.document.contains("tags");
+  if (!stored.awaits_entry && (final || tagged)) return;
+  if (!final) stored.document["tags"] = nlohmann::json::array({made.path});
+  stored.awaits_entry = false;
+  put(stored, &*before);
+  note_change(stored.id, &stored);
 }
 
 void ResourceWriter::note_change(const std::string& id, const StoredDocument* after) {
@@ -174,15 +232,29 @@ Store::Matched ResourceWriter::decide(const std::vector<std::int64_t>& rows,
 
 std::int64_t ResourceWriter::remove(const std::vector<std::int64_t>& rows,
                                     const Selection& selection) {
-  Statement statement(connection_, "DELETE FROM resource WHERE " + still_matching(rows, selection) +
-                                       " RETURNING id");
+  Statement statement(connection_,
+                      "DELETE FROM resource WHERE " + still_matching(rows, selection) +
+                          " RETURNING id, row, json_object('tags', document -> '$.tags'), acl, "
+                          "state, action");
   statement.bind_all(selection.values);
   std::int64_t removed = 0;
   while (statement.step()) {
     ++removed;
-    if (gathering_) note_change(statement.text(0), nullptr);
+    const auto id = statement.text(0);
+    const auto kind = kind_at(statement, collection_of(id), /*first_column=*/3);
+    tally_.add(kind, -1);
+    put_tags(statement.integer(1),
+             tags_of(kind.collection, nlohmann::json::parse(statement.text(2))), {});
+    note_change(id, nullptr);
   }
   return removed;
+}
+
+void ResourceWriter::remove_unused_acls() {
+  connection_.run(
+      "DELETE FROM acl_claim WHERE acl NOT IN (SELECT acl FROM tally); "
+      "DELETE FROM acl_set WHERE acl NOT IN (SELECT acl FROM tally)");
+  acls_.clear();
 }
 
 void ResourceWriter::put_setting(const std::string& name, const std::string& value) {

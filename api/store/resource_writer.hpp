@@ -7,6 +7,7 @@
 
 #include "api/store/plain_columns.hpp"
 #include "api/store/resource_reader.hpp"
+#include "api/store/tally.hpp"
 
 namespace jobengine::api::store {
 
@@ -36,11 +37,22 @@ class ResourceWriter {
                         const Decide& decide);
   // Removes those of the rows that still match. Returns how many.
   std::int64_t remove(const std::vector<std::int64_t>& rows, const Selection& selection);
+  // Forgets sets of claims no document has any more.
+  void remove_unused_acls();
   void put_setting(const std::string& name, const std::string& value);
 
  private:
-  std::optional<StoredDocument> current(const std::string& id);
-  void put(const StoredDocument& stored);
+  // A document as the transaction has it so far, with what stands beside it.
+  struct Current {
+    StoredDocument stored;
+    std::int64_t row = 0;
+    DocumentKind kind;
+  };
+  std::optional<Current> current(const std::string& id);
+  void put(const StoredDocument& stored, const Current* before);
+  void remove(const Current& current);
+  void put_tags(std::int64_t row, const std::set<std::string>& before,
+                const std::set<std::string>& after);
   void note_change(const std::string& id, const StoredDocument* after);
   // The SQL condition for those of the rows that still match.
   static std::string still_matching(const std::vector<std::int64_t>& rows,
@@ -57,6 +69,9 @@ class ResourceWriter {
   Statement add_claim_;
   Statement put_setting_;
   Statement put_revision_;
+  Statement add_tag_;
+  Statement remove_tag_;
+  Tally tally_;
 
   bool gathering_ = false;
   std::vector<Committed> changes_;

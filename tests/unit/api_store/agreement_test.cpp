@@ -41,6 +41,10 @@ class Generator {
     for (const char* name : {"a", "b", "tags"}) {
       if (chance(2)) result[name] = value(2);
     }
+    // Of jobs their schema makes sure of that.
+    if (collection == "job" && result.contains("tags")) {
+      result["tags"] = {pick(texts), pick(texts)};
+    }
     return result;
   }
 

@@ -349,6 +349,10 @@ TEST_CASE("store: rows can be reduced to some attributes, and must not be too mu
 TEST_CASE("store: filters it cannot answer are the client's error", "[store]") {
   OpenStore open;
   using api::filter::FilterError;
+  tests::run_on_loop([&open](asio::io_context&) -> awaitable<void> {
+    std::vector<json> documents = {job("job/1")};  // of nothing, nothing is asked
+    co_await put_all(*open.store, documents, false);
+  });
   CHECK_THROWS_AS(tests::awaited(open.store->search(all_jobs("place within 'POINT(1 2)'"))),
                   FilterError);
   CHECK_THROWS_AS(tests::awaited(open.store->search(all_jobs("created>'soon'"))), FilterError);
