@@ -28,7 +28,12 @@ http::Response document_response(const json& document, const std::string& name,
 }
 
 http::Response document_response(const json& document, std::int64_t revision) {
-  auto response = document_response(document);
+  return text_response(json_text(document), revision);
+}
+
+http::Response text_response(std::string document, std::int64_t revision) {
+  http::Response response;
+  response.body = std::move(document);
   response.headers.emplace_back("ETag", etag_of(revision));
   return response;
 }

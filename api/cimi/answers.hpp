@@ -19,6 +19,8 @@ http::Response document_response(const nlohmann::json& document, const std::stri
                                  const std::string& value);
 // With the ETag of that revision.
 http::Response document_response(const nlohmann::json& document, std::int64_t revision);
+// The same for a document that is text already, written as json_text() does.
+http::Response text_response(std::string document, std::int64_t revision);
 http::Response created_response(const std::string& id);
 http::Response deleted_response(const std::string& id);
 

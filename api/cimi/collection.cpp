@@ -6,6 +6,7 @@
 
 #include "api/cimi/answers.hpp"
 #include "api/cimi/bulk.hpp"
+#include "api/cimi/document_text.hpp"
 #include "api/cimi/schema.hpp"
 #include "api/cimi/search_parameters.hpp"
 
@@ -267,13 +268,35 @@ awaitable<http::Response> Collection::query(Call call) {
   co_return document_response(body, "resources", resources);
 }
 
+std::optional<std::string> Collection::view_of_text(std::string text,
+                                                    const access::Identity& who) const {
+  auto names = operations_hang_on();
+  if (names.empty() || !hidden().empty()) return std::nullopt;
+  names.insert(names.end(), {"id", "acl"});
+  const auto known = attributes_of(text, names);
+  if (!known || !known->contains("id") || !known->contains("acl")) return std::nullopt;
+  if (!access::allows((*known)["acl"], who, access::Right::ViewAcl)) return std::nullopt;
+  const auto list = operations(*known, who);
+  if (list.empty()) return text;
+  return with_attribute(std::move(text), "operations", json_text(list));
+}
+
 awaitable<http::Response> Collection::retrieve(Call call) {
-  auto stored = co_await visible(call.route.resource_id(), call.who);
-  auto document = view(std::move(stored.document), call.who);
+  const auto id = call.route.resource_id();
+  auto stored = co_await store_.get_text(id);
+  if (!stored) throw not_found(id);
+  if (!call.url.has("select")) {
+    if (auto text = view_of_text(stored->document, call.who)) {
+      co_return text_response(std::move(*text), stored->revision);
+    }
+  }
+  auto document = json::parse(stored->document);
+  if (!access::allows(document["acl"], call.who, access::Right::ViewMeta)) throw forbidden(id);
+  document = view(std::move(document), call.who);
   if (call.url.has("select")) {
     document = selected(std::move(document), name_list(call.url, "select"));
   }
-  co_return document_response(document, stored.revision);
+  co_return document_response(document, stored->revision);
 }
 
 awaitable<http::Response> Collection::add(Call call) {
@@ -318,11 +341,12 @@ awaitable<store::StoredDocument> Collection::change_one(Call call, Edit decide) 
   co_return std::move(*stored.at(0));
 }
 
-http::Response Collection::changed_response(const store::StoredDocument& stored,
+http::Response Collection::changed_response(store::StoredDocument stored,
                                             const access::Identity& who) const {
-  auto document = access::visible_part(shown(stored.document), who);
   // The right to change without the right to see: the id only.
-  if (document.is_null()) document = selected(stored.document, {});
+  json least = {{"id", stored.id}};
+  auto document = access::visible_part(shown(std::move(stored.document)), who);
+  if (document.is_null()) document = std::move(least);
   return document_response(document, stored.revision);
 }
 
@@ -344,8 +368,8 @@ awaitable<http::Response> Collection::edit(Call call) {
   Edit decide = [this, &call, now](const json& current) {
     return edited_document(current, call, now);
   };
-  const auto stored = co_await change_one(call, std::move(decide));
-  co_return changed_response(stored, call.who);
+  auto stored = co_await change_one(call, std::move(decide));
+  co_return changed_response(std::move(stored), call.who);
 }
 
 awaitable<http::Response> Collection::remove(Call call) {

@@ -64,6 +64,9 @@ class Collection {
   virtual bool editable(const nlohmann::json& document) const;
   // Names that bulk_action() knows.
   virtual std::vector<std::string> bulk_actions() const { return {}; }
+  // All attributes that editable() and further_operations() look at; then a document can be shown
+  // without being parsed. Empty: any.
+  virtual std::vector<std::string_view> operations_hang_on() const { return {}; }
   // Top-level attributes nobody may see.
   virtual std::vector<std::string> hidden() const { return {}; }
   // Top-level attributes nobody may search for, sort by or aggregate; at least what is hidden.
@@ -80,8 +83,7 @@ class Collection {
 
   // As `who` may see it, with its operations.
   nlohmann::json view(nlohmann::json document, const access::Identity& who) const;
-  http::Response changed_response(const store::StoredDocument& stored,
-                                  const access::Identity& who) const;
+  http::Response changed_response(store::StoredDocument stored, const access::Identity& who) const;
   void check_precondition(const store::StoredDocument& current, const Call& call) const;
   const nlohmann::json& body_object(const Call& call) const;
   // Throws CimiError when the body is none of an edit of this resource.
@@ -97,6 +99,8 @@ class Collection {
  private:
   // Without what is hidden.
   nlohmann::json shown(nlohmann::json document) const;
+  // The body of a document whose text is shown as it stands; nothing when it has to be parsed.
+  std::optional<std::string> view_of_text(std::string text, const access::Identity& who) const;
   nlohmann::json operations(const nlohmann::json& document, const access::Identity& who) const;
   nlohmann::json row(nlohmann::json document, const access::Identity& who,
                      const std::optional<std::vector<std::string>>& select) const;

@@ -91,8 +91,8 @@ awaitable<http::Response> GenericCollection::edit(Call call) {
   Edit decide = [this, &call, now](const json& current) {
     return edited_document(current, call, now);
   };
-  const auto stored = co_await change_one(call, std::move(decide));
-  co_return changed_response(stored, call.who);
+  auto stored = co_await change_one(call, std::move(decide));
+  co_return changed_response(std::move(stored), call.who);
 }
 
 awaitable<http::Response> GenericCollection::operate(Call call) {
@@ -109,8 +109,8 @@ awaitable<http::Response> GenericCollection::set_attributes(Call call,
     check_right(*operation, current, call.who);
     return begun(type_, *operation, current, call.who, now);
   };
-  const auto stored = co_await change_one(call, std::move(decide));
-  co_return changed_response(stored, call.who);
+  auto stored = co_await change_one(call, std::move(decide));
+  co_return changed_response(std::move(stored), call.who);
 }
 
 awaitable<http::Response> GenericCollection::start_job(Call call,

@@ -171,8 +171,8 @@ awaitable<http::Response> JobCollection::edit(Call call) {
   Edit decide = [this, &call, now](const json& current) {
     return edited_document(current, call, now);
   };
-  const auto stored = co_await end_job(call, std::move(decide), How::Edited);
-  co_return changed_response(stored, call.who);
+  auto stored = co_await end_job(call, std::move(decide), How::Edited);
+  co_return changed_response(std::move(stored), call.who);
 }
 
 awaitable<http::Response> JobCollection::cancel(Call call) {
@@ -181,8 +181,8 @@ awaitable<http::Response> JobCollection::cancel(Call call) {
     if (!may_cancel(current, call.who)) throw forbidden(call.route.resource_id());
     return ended_job(current, call.who, now);
   };
-  const auto stored = co_await end_job(call, std::move(decide), How::Cancelled);
-  co_return changed_response(stored, call.who);
+  auto stored = co_await end_job(call, std::move(decide), How::Cancelled);
+  co_return changed_response(std::move(stored), call.who);
 }
 
 awaitable<http::Response> JobCollection::timeout(Call call) {
@@ -191,8 +191,8 @@ awaitable<http::Response> JobCollection::timeout(Call call) {
     if (!may_time_out(current, call.who)) throw forbidden(call.route.resource_id());
     return ended_job(current, call.who, now);
   };
-  const auto stored = co_await end_job(call, std::move(decide), How::TimedOut);
-  co_return changed_response(stored, call.who);
+  auto stored = co_await end_job(call, std::move(decide), How::TimedOut);
+  co_return changed_response(std::move(stored), call.who);
 }
 
 // The job, the job for its children, its target: all in one transaction, so that none is seen

@@ -28,6 +28,7 @@ class JobCollection : public Collection {
   std::vector<std::string> further_operations(const nlohmann::json& document,
                                               const access::Identity& who) const override;
   bool editable(const nlohmann::json& document) const override;
+  std::vector<std::string_view> operations_hang_on() const override { return {"acl", "state"}; }
   // Not the status message: up to 100000 characters that no index has, as in the original.
   std::vector<std::string> unsearchable() const override;
   bool awaits_entry(const store::StoredDocument* before,

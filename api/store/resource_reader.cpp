@@ -136,6 +136,15 @@ std::optional<StoredDocument> ResourceReader::get(const std::string& id) {
   });
 }
 
+std::optional<StoredText> ResourceReader::get_text(const std::string& id) {
+  return translated([&]() -> std::optional<StoredText> {
+    const Use get(get_);
+    get->bind(1, std::string_view(id));
+    if (!get->step()) return std::nullopt;
+    return StoredText{get_.text(1), get_.integer(2)};
+  });
+}
+
 std::unique_ptr<ResourceReader> open_reader(const std::string& file, std::int64_t cache) {
   try {
     return std::make_unique<ResourceReader>(file, cache);

@@ -27,6 +27,7 @@ class ResourceReader {
   ResourceReader(const std::string& file, std::int64_t cache);
 
   std::optional<StoredDocument> get(const std::string& id);
+  std::optional<StoredText> get_text(const std::string& id);
   // Takes at most longest_search; ends early, with any exception, when it is given up.
   SearchResult search(const SearchRequest& request, const std::atomic<bool>& given_up);
   // Nothing when it would take longer than this.

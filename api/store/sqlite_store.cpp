@@ -36,6 +36,9 @@ class SqliteStore : public Store {
   awaitable<std::optional<StoredDocument>> get(std::string id) override {
     co_return reader().get(id);
   }
+  awaitable<std::optional<StoredText>> get_text(std::string id) override {
+    co_return reader().get_text(id);
+  }
   awaitable<SearchResult> search(SearchRequest request) override {
     if (request.aggregations.empty()) {
       auto quick = reader().try_search(request, quick_search);

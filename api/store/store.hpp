@@ -26,6 +26,12 @@ struct StoredDocument {
   bool awaits_entry = false;
 };
 
+// The same as it is stored, unparsed: JSON without blanks, characters beyond ASCII as UTF-8.
+struct StoredText {
+  std::string document;
+  std::int64_t revision = 0;
+};
+
 // What a change decides about one document.
 struct Decision {
   enum class Kind { Keep, Put, Remove };
@@ -133,6 +139,8 @@ class Store {
   virtual void observe(CommitObserver observer) = 0;
 
   virtual awaitable<std::optional<StoredDocument>> get(std::string id) = 0;
+  // For who hands it on without reading much of it: parsing costs more than all else of a get.
+  virtual awaitable<std::optional<StoredText>> get_text(std::string id) = 0;
   // Throws FilterError for a filter this store cannot answer (geo operators), and when there is too
   // much to be found.
   virtual awaitable<SearchResult> search(SearchRequest request) = 0;
