@@ -177,6 +177,9 @@ class FailingStore : public api::store::Store {
   awaitable<std::optional<api::store::StoredDocument>> get(std::string) override {
     co_return std::nullopt;
   }
+  awaitable<std::optional<api::store::StoredText>> get_text(std::string) override {
+    co_return std::nullopt;
+  }
   awaitable<api::store::SearchResult> search(api::store::SearchRequest) override {
     co_return api::store::SearchResult();
   }
