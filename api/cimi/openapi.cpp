@@ -1,7 +1,5 @@
 #include "api/cimi/openapi.hpp"
 
-#include <algorithm>
-
 #include "api/cimi/openapi_components.hpp"
 
 namespace jobengine::api::cimi {
@@ -326,7 +324,9 @@ json openapi_document(const std::vector<Description>& collections,
   document["info"]["version"] = version;
   document["info"]["description"] =
       "The resource API of the job engine. HEAD is served wherever GET is, OPTIONS everywhere. An "
-      "operation on a resource (/api/<collection>/<uuid>/<operation>) is run by any method.";
+      "operation on a resource (/api/<collection>/<uuid>/<operation>) that is described with POST "
+      "is "
+      "run by any method.";
   document["info"]["license"] = {{"name", "Apache-2.0"}};
   document["servers"] = json::array({{{"url", "/"}}});
   document["tags"] = json::array();

@@ -146,6 +146,7 @@ json capabilities_of(const Description& collection) {
   json list = json::array();
   list.push_back(capability("add", collection.can_add, "Resources can be added."));
   list.push_back(capability("edit", collection.can_edit, "Resources can be edited."));
+  list.push_back(capability("delete", collection.can_delete, "Resources can be deleted."));
   list.push_back(capability("json-patch", collection.patchable,
                             "Edits may be JSON patches instead of attributes."));
   list.push_back(capability("bulk-delete", collection.can_bulk_delete,

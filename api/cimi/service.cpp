@@ -1,5 +1,6 @@
 #include "api/cimi/service.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -42,6 +43,25 @@ http::Response unavailable(const std::string& message) {
   return response;
 }
 
+bool among(const std::vector<OperationDescription>& operations, const std::string& name) {
+  return std::any_of(operations.begin(), operations.end(),
+                     [&](const OperationDescription& one) { return one.name == name; });
+}
+
+// Throws CimiError 404 or 405 for what the collection does not tell of.
+void expect_described(const Description& collection, const Call& call) {
+  const auto kind = call.route.kind;
+  const bool refused = (kind == Kind::Add && !collection.can_add) ||
+                       (kind == Kind::Edit && !collection.can_edit) ||
+                       (kind == Kind::Delete && !collection.can_delete) ||
+                       (kind == Kind::BulkDelete && !collection.can_bulk_delete);
+  if (refused) throw method_not_allowed(call);
+  const auto& name = call.route.operation;
+  const bool unknown = (kind == Kind::Operation && !among(collection.operations, name)) ||
+                       (kind == Kind::BulkAction && !among(collection.bulk_actions, name));
+  if (unknown) throw undefined_action(call);
+}
+
 }  // namespace
 
 Service::Service(access::Authentication& authentication, ServiceOptions options)
@@ -49,6 +69,9 @@ Service::Service(access::Authentication& authentication, ServiceOptions options)
 
 void Service::offer(std::unique_ptr<Collection> collection) {
   const auto name = collection->name();
+  auto& described = described_[name];
+  described = collection->description();
+  for (const auto& operation : resource_operations_) described.operations.push_back(operation);
   collections_[name] = std::move(collection);
 }
 
@@ -68,7 +91,7 @@ void Service::offer(std::string name, Endpoint endpoint) {
 
 std::vector<Description> Service::descriptions() const {
   std::vector<Description> list;
-  for (const auto& [name, collection] : collections_) list.push_back(collection->description());
+  for (const auto& [name, description] : described_) list.push_back(description);
   return list;
 }
 
@@ -78,8 +101,10 @@ std::vector<EndpointDescription> Service::endpoint_descriptions() const {
   return list;
 }
 
-void Service::offer(std::string name, ResourceEndpoint endpoint) {
-  resource_endpoints_[std::move(name)] = std::move(endpoint);
+void Service::offer(OperationDescription description, ResourceEndpoint endpoint) {
+  resource_endpoints_[description.name] = std::move(endpoint);
+  for (auto& [name, collection] : described_) collection.operations.push_back(description);
+  resource_operations_.push_back(std::move(description));
 }
 
 Collection* Service::collection(const std::string& name) const {
@@ -131,6 +156,7 @@ awaitable<http::Response> Service::dispatch(const http::Request& request, http::
 }
 
 awaitable<http::Response> Service::ask(Collection& collection, Call call) {
+  expect_described(described_.at(collection.name()), call);
   switch (call.route.kind) {
     case Kind::Add:
       return collection.add(std::move(call));

@@ -33,12 +33,14 @@ class Service {
  public:
   // `authentication` must outlive it.
   Service(access::Authentication& authentication, ServiceOptions options);
-  // Before the first request. An endpoint gets every request for /api/<name>, of any method, and
-  // those for /api/<name>/… unless there is a collection of that name.
+  // Before the first request. Of a collection only what its description tells is served, so that
+  // the description cannot fall behind. An endpoint gets every request for /api/<name>, of any
+  // method, and those for /api/<name>/… unless there is a collection of that name.
   void offer(std::unique_ptr<Collection> collection);
   void offer(EndpointDescription description, Endpoint endpoint);
   void offer(std::string name, Endpoint endpoint);
-  void offer(std::string name, ResourceEndpoint endpoint);
+  // Of every collection, whenever it was offered.
+  void offer(OperationDescription description, ResourceEndpoint endpoint);
   // nullptr: there is none of that name.
   Collection* collection(const std::string& name) const;
 
@@ -56,12 +58,14 @@ class Service {
   access::Authentication& authentication_;
   ServiceOptions options_;
   std::map<std::string, std::unique_ptr<Collection>> collections_;
+  std::map<std::string, Description> described_;  // as each collection described itself
   struct Offered {
     EndpointDescription description;
     Endpoint run;
   };
   std::map<std::string, Offered> endpoints_;
   std::map<std::string, ResourceEndpoint> resource_endpoints_;
+  std::vector<OperationDescription> resource_operations_;  // of the former
 };
 
 }  // namespace jobengine::api::cimi

@@ -30,6 +30,31 @@ bool flag(const Call& call, const char* name) {
   throw cimi::bad_request(std::string(name) + ": '" + values.back() + "', expected true or false");
 }
 
+cimi::AnswerDescription stream_answer() {
+  cimi::AnswerDescription stream;
+  stream.text = "The stream.";
+  stream.schema = {{"type", "string"}};
+  stream.content_type = "text/event-stream";
+  return stream;
+}
+
+cimi::OperationDescription resource_description() {
+  cimi::OperationDescription get;
+  get.name = "events";
+  get.method = "get";
+  get.text = "Streams what the resource is and each change of it, until it is over or gone.";
+  get.who = "who may see the resource";
+  const nlohmann::json text = {{"type", "string"}};
+  get.parameters = {
+      {"select", "The attributes that are told, separated by commas", text},
+      {"Last-Event-ID", "The id of the last event that was received", text, "header"}};
+  cimi::AnswerDescription over;
+  over.status = 204;
+  over.text = "Nothing will follow on the event of Last-Event-ID.";
+  get.answers = {stream_answer(), std::move(over)};
+  return get;
+}
+
 cimi::EndpointDescription description() {
   cimi::EndpointDescription events;
   events.name = "events";
@@ -38,7 +63,8 @@ cimi::EndpointDescription description() {
       "Changes of one resource: /api/<collection>/<uuid>/events.";
   cimi::OperationDescription get;
   get.method = "get";
-  get.text = "Streams events until the client goes or its session ends";
+  get.text = "Streams events until the client goes or its session ends.";
+  get.who = "who may query the collection; what is told is what one may see";
   const nlohmann::json text = {{"type", "string"}};
   const nlohmann::json yes_or_no = {{"type", "boolean"}};
   get.parameters = {
@@ -47,11 +73,7 @@ cimi::EndpointDescription description() {
       {"select", "The attributes that are told, separated by commas", text},
       {"snapshot", "Whether what matches now is told first", yes_or_no},
   };
-  cimi::AnswerDescription stream;
-  stream.text = "The stream";
-  stream.schema = text;
-  stream.content_type = "text/event-stream";
-  get.answers = {std::move(stream)};
+  get.answers = {stream_answer()};
   events.methods = {std::move(get)};
   return events;
 }
@@ -134,7 +156,7 @@ void EventEndpoints::offer_to(cimi::Service& service) {
   cimi::Endpoint many = [this, &service](Call call) {
     return of_collection(service, std::move(call));
   };
-  service.offer("events", std::move(one));
+  service.offer(resource_description(), std::move(one));
   service.offer(description(), std::move(many));
 }
 

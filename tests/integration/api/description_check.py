@@ -47,9 +47,7 @@ def routes(server, document):
             known = reply.status not in (404, 405) or reply.message().endswith(" not found")
             if method in item:
                 expect(known, f"{method} {path} is described, but answered {reply.status} {reply.message()}")
-            elif bulk_action_path(path, item):  # by another method its name is that of a resource
-                continue
-            elif not operation_path(path):  # an operation is run by any method
+            elif not operation_path(path) and not bulk_path(path):  # an operation is run by any method
                 expect(reply.status in (404, 405) and not reply.message().endswith(" not found"),
                        f"{method} {path} is not described, but answered {reply.status} {reply.text[:200]}")
     entry = server.call("GET", "/api/cloud-entry-point").document
@@ -65,7 +63,8 @@ def routes(server, document):
     for name in described - {"resource-metadata"}:
         for word in words:
             path = f"/api/{name}/{{uuid}}/{word}"
-            reply = server.call("POST", filled(path), headers=ADMIN, only_head=True)
+            method = next((one for one in METHODS if one in paths.get(path, {})), "post")
+            reply = server.call(method.upper(), filled(path), headers=ADMIN, only_head=True)
             undefined = reply.status == 404 and reply.message().startswith("undefined action")
             expect(undefined != (path in paths), f"{path}: {reply.status} {reply.message()}")
 
@@ -74,8 +73,9 @@ def operation_path(path):
     return path.count("/") == 4
 
 
-def bulk_action_path(path, item):
-    return path.count("/") == 3 and "{" not in path and "patch" in item
+def bulk_path(path):
+    """For other methods the name of a bulk action is that of a resource."""
+    return path.count("/") == 3 and not path.endswith("/{uuid}")
 
 
 class Validated:
@@ -104,10 +104,8 @@ class Validated:
         """What a resource, or a row of an answer, says may be done is described."""
         for one in [found, *found.get("resources", [])] if isinstance(found, dict) else []:
             for operation in one.get("operations", []):
-                collection = operation["href"].split("/")[0]
-                one_resource = operation["href"].count("/") == 2
-                place = "{uuid}/" if one_resource else ""  # else a bulk action, of the collection
-                path = f"/api/{collection}/{place}{operation['rel']}"
+                steps = operation["href"].split("/")
+                path = "/".join(["/api", steps[0], "{uuid}", *steps[2:]]) if len(steps) == 3 else "/api/" + operation["href"]
                 if operation["rel"] not in BY_PATH:
                     expect(path in self.document["paths"], f"{operation['href']} is offered, but not described")
 
@@ -119,8 +117,11 @@ class Validated:
     def one(self, method, identifier, operation="", body=None, headers=None, query=""):
         collection = identifier.split("/")[0]
         behind = f"/{operation}" if operation else ""
-        return self.call(method, f"/api/{identifier}{behind}{query}", f"/api/{collection}/{{uuid}}{behind}", body,
-                         headers)
+        reply = self.call(method, f"/api/{identifier}{behind}{query}", f"/api/{collection}/{{uuid}}{behind}", body,
+                          headers)
+        if reply.status == 200 and method == "GET" and not operation:
+            self.one("GET", identifier, "events", headers=headers)
+        return reply
 
     def queries(self, collection):
         path = f"/api/{collection}"
@@ -202,7 +203,49 @@ def sessions(api):
     api.one("DELETE", session, headers=mine)
 
 
+def ended(api, reply):
+    """The job that does it succeeds."""
+    for state in ("RUNNING", "SUCCESS"):
+        api.one("PUT", reply.document["location"], body={"state": state})
+
+
+def declared(api):
+    """Resource types of deploy/resources."""
+    deployment = api.add("deployment", {"module": {"href": "module/1"}})
+    api.one("GET", deployment)
+    api.one("PUT", deployment, body={"name": "one"})
+    ended(api, api.one("POST", deployment, "start", {"low-priority": True}))
+    api.one("POST", deployment, "start")
+    ended(api, api.one("POST", deployment, "update"))
+    api.one("POST", deployment, "fetch-log")
+    api.one("POST", deployment, "check-dct")
+    ended(api, api.one("POST", deployment, "stop", {"delete": False}))
+    edge = api.add("nuvlabox", {"version": 2})
+    api.one("GET", edge)
+    api.one("PUT", edge, body={"description": "an edge"})
+    for operation in ("activate", "commission", "reboot", "update", "add-ssh-key", "suspend", "decommission"):
+        api.one("POST", edge, operation, {})
+    web = api.add("web-check", {"url": "http://127.0.0.1:1/"})
+    api.one("GET", web)
+    api.one("PUT", web, body={"url": "nowhere"})
+    api.one("PUT", web, body={"url": "https://127.0.0.1:1/"})
+    api.one("POST", web, "check")
+    bulk = {**ADMIN, "bulk": "yes"}
+    for path, item in api.document["paths"].items():
+        if bulk_path(path) and "patch" in item:
+            tags = {"doc": {"tags": ["a"]}} if path.endswith("-tags") else {}
+            api.call("PATCH", path, path, {"filter": "name='one'", **tags}, bulk)
+            api.call("PATCH", path, path, {"filter": "name="}, bulk)
+            api.call("PATCH", path, path, {})
+    for one in (deployment, edge, web):
+        api.one("DELETE", one)
+        collection = "/api/" + one.split("/")[0]
+        api.call("DELETE", collection + "?filter=name%3D'none'", collection, headers=bulk)
+
+
 def public(api):
+    api.call("GET", "/api/events?filter=state%3D'QUEUED'", "/api/events")
+    api.call("GET", "/api/events?filter=(", "/api/events")
     for path in ("/api/cloud-entry-point", "/api/openapi.json", "/api/resource-metadata"):
         api.call("GET", path, path, headers={})
     api.call("PUT", "/api/resource-metadata", "/api/resource-metadata")
@@ -228,25 +271,6 @@ def metadata(document, name, found):
     expect(actions == operations, f"resource-metadata/{name}: actions {actions}, described {operations}")
 
 
-def web_checks(api):
-    """The declared type of deploy/resources/web-check.yaml."""
-    if "/api/web-check" not in api.document["paths"]:
-        return
-    bulk = {**ADMIN, "bulk": "yes"}
-    first = api.add("web-check", {"name": "described", "url": "http://127.0.0.1:1/"})
-    api.one("GET", first)
-    api.one("PUT", first, body={"description": "edited"})
-    api.one("POST", first, "check", body={"low-priority": True})
-    for edit in ("set-tags", "add-tags", "remove-tags"):
-        path = f"/api/web-check/{edit}"
-        api.call("PATCH", path, path, {"filter": "name='described'", "doc": {"tags": ["a"]}}, headers=bulk)
-        api.call("PATCH", path, path, {"filter": "name='described'"}, headers=bulk)
-    path = "/api/web-check/bulk-check"
-    api.call("PATCH", path, path, {"filter": "name='none'"}, headers=bulk)
-    api.one("DELETE", first)
-    api.call("DELETE", "/api/web-check?filter=name='none'", "/api/web-check", headers=bulk)
-
-
 def answers(server, document):
     """What is answered is what the document says, for each operation in it."""
     api = Validated(server, document)
@@ -258,7 +282,7 @@ def answers(server, document):
     public(api)
     jobs(api)
     accounts(api)
-    web_checks(api)
+    declared(api)
     known = {operation["operationId"] for item in document["paths"].values()
              for method, operation in item.items() if method in METHODS}
     known.discard("events.get")  # a stream has no end

@@ -9,12 +9,9 @@
 namespace jobengine::tests {
 namespace {
 
-// With the declared types of that file or folder.
-void check_description(const std::string& what, const std::string& resources) {
+void check_description(const std::string& what) {
   const ApiServer server(
-      {{},
-       {"--trust-authn-header", "--resources", source_directory() + "/deploy/" + resources},
-       {}});
+      {{}, {"--trust-authn-header", "--resources", source_directory() + "/deploy/resources"}, {}});
   auto body = [&](asio::io_context& loop) -> awaitable<void> {
     runtime::SpawnRequest request;
     request.argv = {"/usr/bin/python3",
@@ -29,19 +26,19 @@ void check_description(const std::string& what, const std::string& resources) {
 }
 
 TEST_CASE("description: it is an OpenAPI 3 document that does not change by itself", "[api]") {
-  check_description("structure", "resources");
+  check_description("structure");
 }
 
 TEST_CASE("description: what is described is served, and what is served is described", "[api]") {
-  check_description("routes", "resources");
+  check_description("routes");
 }
 
 TEST_CASE("description: answers are as described, for every operation", "[api]") {
-  check_description("answers", "resources/web-check.yaml");
+  check_description("answers");
 }
 
 TEST_CASE("description: the job's attributes take what is described, and nothing else", "[api]") {
-  check_description("bounds", "resources");
+  check_description("bounds");
 }
 
 }  // namespace
