@@ -227,6 +227,16 @@ json resource_path(const Description& collection) {
     edit.body(std::move(body)).answers(200, one).refusals(seen).refusals(changed);
     path["put"] = edit.who("edit-meta, edit-data or edit-acl right").said();
   }
+  if (collection.patchable) {
+    Method patch(name, name + ".patch",
+                 "Changes the resource by a JSON patch: all of it or nothing.");
+    json body;
+    body["required"] = true;
+    body["content"]["application/json-patch+json"]["schema"] = schema_of("json-patch");
+    patch.parameter(reference("parameters/if-match")).body(std::move(body));
+    patch.answers(200, one).refusals(seen).refusals(changed);
+    path["patch"] = patch.who("edit-meta, edit-data or edit-acl right").said();
+  }
   if (!collection.can_delete) return path;
   Method remove(name, name + ".delete", "Deletes the resource.");
   remove.parameter(reference("parameters/if-match"));
@@ -324,9 +334,9 @@ json openapi_document(const std::vector<Description>& collections,
   document["info"]["version"] = version;
   document["info"]["description"] =
       "The resource API of the job engine. HEAD is served wherever GET is, OPTIONS everywhere. An "
-      "operation on a resource (/api/<collection>/<uuid>/<operation>) that is described with POST "
-      "is "
-      "run by any method.";
+      "operation on a resource (/api/<collection>/<uuid>/<operation>) described with POST is run "
+      "by "
+      "any method.";
   document["info"]["license"] = {{"name", "Apache-2.0"}};
   document["servers"] = json::array({{{"url", "/"}}});
   document["tags"] = json::array();

@@ -48,7 +48,8 @@ bool among(const std::vector<OperationDescription>& operations, const std::strin
                      [&](const OperationDescription& one) { return one.name == name; });
 }
 
-// Throws CimiError 404 or 405 for what the collection does not tell of.
+// Throws CimiError 404 or 405 for what the collection does not tell of. Where resources can be
+// patched, what is no bulk action is the name of one.
 void expect_described(const Description& collection, const Call& call) {
   const auto kind = call.route.kind;
   const bool refused = (kind == Kind::Add && !collection.can_add) ||
@@ -57,8 +58,9 @@ void expect_described(const Description& collection, const Call& call) {
                        (kind == Kind::BulkDelete && !collection.can_bulk_delete);
   if (refused) throw method_not_allowed(call);
   const auto& name = call.route.operation;
-  const bool unknown = (kind == Kind::Operation && !among(collection.operations, name)) ||
-                       (kind == Kind::BulkAction && !among(collection.bulk_actions, name));
+  const bool unknown =
+      (kind == Kind::Operation && !among(collection.operations, name)) ||
+      (kind == Kind::BulkAction && !collection.patchable && !among(collection.bulk_actions, name));
   if (unknown) throw undefined_action(call);
 }
 

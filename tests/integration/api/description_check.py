@@ -43,7 +43,9 @@ def routes(server, document):
     paths = document["paths"]
     for path, item in paths.items():
         for method in METHODS:
-            reply = server.call(method.upper(), filled(path), headers=ADMIN, only_head=True)
+            server.patch = method == "patch" and path.endswith("/{uuid}")
+            reply = server.call(method.upper(), filled(path), [] if server.patch else None, ADMIN, only_head=True)
+            server.patch = False
             known = reply.status not in (404, 405) or reply.message().endswith(" not found")
             if method in item:
                 expect(known, f"{method} {path} is described, but answered {reply.status} {reply.message()}")
@@ -228,13 +230,20 @@ def declared(api):
     web = api.add("web-check", {"url": "http://127.0.0.1:1/"})
     api.one("GET", web)
     api.one("PUT", web, body={"url": "nowhere"})
+    api.server.patch = True
+    for one in (deployment, edge, web):
+        for method in ("PUT", "PATCH"):
+            api.one(method, one, body=[{"op": "add", "path": "/name", "value": "two"}])
+            api.one(method, one, body=[{"op": "test", "path": "/name", "value": "three"}])
+            api.one(method, one, body=[{"op": "add"}])
+    api.server.patch = False
     api.one("PUT", web, body={"url": "https://127.0.0.1:1/"})
     api.one("POST", web, "check")
     bulk = {**ADMIN, "bulk": "yes"}
     for path, item in api.document["paths"].items():
         if bulk_path(path) and "patch" in item:
             tags = {"doc": {"tags": ["a"]}} if path.endswith("-tags") else {}
-            api.call("PATCH", path, path, {"filter": "name='one'", **tags}, bulk)
+            api.call("PATCH", path, path, {"filter": "name='two'", **tags}, bulk)
             api.call("PATCH", path, path, {"filter": "name="}, bulk)
             api.call("PATCH", path, path, {})
     for one in (deployment, edge, web):
@@ -285,7 +294,6 @@ def answers(server, document):
     declared(api)
     known = {operation["operationId"] for item in document["paths"].values()
              for method, operation in item.items() if method in METHODS}
-    known.discard("events.get")  # a stream has no end
     for operation in sorted(known - api.seen):
         complaints.append(f"{operation}: never answered with success here")
 

@@ -27,13 +27,15 @@ class Server:
         self.port = port
         self.password = password
         self.form = False  # texts are sent as forms
+        self.patch = False  # bodies are JSON patches
 
     def call(self, method, path, body=None, headers=None, only_head=False):
         """With only_head a stream that never ends is left at once."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             sent = dict(headers or {})
-            sent["Content-Type"] = "application/x-www-form-urlencoded" if self.form else "application/json"
+            json_type = "application/json-patch+json" if self.patch else "application/json"
+            sent["Content-Type"] = "application/x-www-form-urlencoded" if self.form else json_type
             text = body if body is None or isinstance(body, str) else json.dumps(body)
             connection.request(method, path.replace(" ", "%20"), text, sent)
             response = connection.getresponse()
