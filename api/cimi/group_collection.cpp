@@ -37,6 +37,16 @@ void expect_user_ids(const json& users, const std::string& id) {
                     id);
 }
 
+// The last administrator must not lock everybody out with one request. Throws CimiError 409.
+void expect_stays_administrator(const json& users, const std::string& id,
+                                const access::Identity& who) {
+  if (id != access::admin_claim || !who.is_admin()) return;
+  if (std::find(users.begin(), users.end(), who.user_id) != users.end()) return;
+  throw CimiError(
+      409, "users: " + who.user_id + " is you: only another administrator can take it out of " + id,
+      id);
+}
+
 }  // namespace
 
 GroupCollection::GroupCollection(store::Store& store, access::Authentication& authentication)
@@ -105,7 +115,9 @@ awaitable<http::Response> GroupCollection::edit(Call call) {
     if (!access::may_edit(current.document["acl"], call.who)) throw forbidden(id);
     auto wanted = call.body["users"];
     auto known = current.document.value("users", json::array());
-    co_await expect_users(std::move(wanted), std::move(known), id);
+    const bool was_in = std::find(known.begin(), known.end(), call.who.user_id) != known.end();
+    co_await expect_users(wanted, std::move(known), id);
+    if (was_in) expect_stays_administrator(wanted, id, call.who);
   }
   auto response = co_await Collection::edit(std::move(call));
   authentication_.forget();

@@ -50,6 +50,13 @@ NewAccount account_of(const json& body, const access::Identity& who) {
   return account;
 }
 
+// The last administrator must not lock everybody out with one request; whoever else administers,
+// can. Throws CimiError 409.
+void expect_another(const std::string& id, const access::Identity& who, const std::string& what) {
+  if (!who.is_admin() || id != who.user_id) return;
+  throw CimiError(409, id + " is you: only another administrator can " + what + " it", id);
+}
+
 // Everything in that collection for which `attribute` is the user.
 awaitable<void> remove_all_of(store::Store& store, std::string collection, std::string attribute,
                               std::string user_id) {
@@ -104,6 +111,7 @@ awaitable<http::Response> UserCollection::add(Call call) {
 awaitable<http::Response> UserCollection::edit(Call call) {
   const auto id = call.route.resource_id();
   const bool suspends = call.body.is_object() && call.body.value("state", json()) == "SUSPENDED";
+  if (suspends) expect_another(id, call.who, "suspend");
   auto response = co_await Collection::edit(std::move(call));
   if (suspends) co_await end_sessions(store(), id, std::string());
   authentication_.forget();
@@ -112,6 +120,7 @@ awaitable<http::Response> UserCollection::edit(Call call) {
 
 awaitable<http::Response> UserCollection::remove(Call call) {
   const auto id = call.route.resource_id();
+  expect_another(id, call.who, "remove");
   auto response = co_await Collection::remove(std::move(call));
   // Without the user none of it is worth anything; this only clears up.
   authentication_.forget();

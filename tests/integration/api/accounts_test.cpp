@@ -1,4 +1,5 @@
 // Users, groups, passwords and API keys over REST; nobody gets further than they may.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/integration/api/account_fixture.hpp"
@@ -75,6 +76,27 @@ TEST_CASE("users: what cannot become a user is refused by name", "[api]") {
   auto plain = logged_in(taken);
   check_refused(plain.send("POST", "user", user_body("another", user_password)), 403,
                 "credentials required");
+}
+
+TEST_CASE("users: an administrator cannot lock itself out, and thereby everybody", "[api]") {
+  auto& admin = administrator();
+  const auto self = admin.get("session").body.at("resources").at(0).at("user").get<std::string>();
+  auto members = admin.get("group/nuvla-admin").body.at("users");
+  members.erase(std::find(members.begin(), members.end(), self));
+  check_refused(admin.send("DELETE", self), 409, "only another administrator can remove it");
+  check_refused(admin.send("PUT", self, one("state", "SUSPENDED")), 409,
+                "only another administrator can suspend it");
+  check_refused(admin.send("PUT", "group/nuvla-admin", one("users", members)), 409,
+                "only another administrator can take it out");
+  CHECK(admin.get(self).body.at("state") == "ACTIVE");
+  // Another one can.
+  const auto second = new_user("second-administrator");
+  const auto both = admin.get("group/nuvla-admin").body.at("users");
+  auto more = both;
+  more.push_back(second.id);
+  REQUIRE(admin.send("PUT", "group/nuvla-admin", one("users", more)).status == 200);
+  REQUIRE(admin.send("PUT", "group/nuvla-admin", one("users", both)).status == 200);
+  CHECK(admin.send("DELETE", second.id).status == 200);
 }
 
 TEST_CASE("users: they cannot edit themselves into anything", "[api]") {
