@@ -130,9 +130,32 @@ TEST_CASE("bulk operation: an administrator needs no trust", "[actions][bulk]") 
   Bulk bulk(
       R"({"filter":"a=1","authn-info":{"user-id":"user/root","active-claim":"group/nuvla-admin",
                 "claims":["group/nuvla-admin"]}})");
+  bulk.host.answer("GET", bulk_id, 200, offering("edit"));
   bulk.host.answer("PUT", "deployment", 200, found({}));
   bulk.host.answer("PUT", "job", 200, children_of({}));
   CHECK(bulk.run().return_code == 0);
+}
+
+// What job-api without --trust-authn-header answers to an executor that logs in.
+TEST_CASE("bulk operation: taken for nobody, only administrators are served", "[actions][bulk]") {
+  Bulk others;
+  others.host.answer("GET", bulk_id, 403, {{"message", "credentials required"}});
+  const auto refused = others.run();
+  CHECK(refused.outcome == JE_OUTCOME_FAILED);
+  CHECK_THAT(refused.message, Contains("not trusted to act for others"));
+  CHECK(others.host.requests("PUT", "deployment").empty());
+  Bulk administrator(
+      R"({"filter":"a=1","authn-info":{"user-id":"user/root","active-claim":"user/root",
+                "claims":["user/root","group/nuvla-admin"]}})");
+  administrator.host.answer("GET", bulk_id, 403, {{"message", "credentials required"}});
+  administrator.host.answer("PUT", bulk_id, 200, json::object());
+  administrator.host.answer("PUT", "deployment", 200, found({"deployment/a"}));
+  administrator.host.answer("PUT", "job", 200, children_of({}));
+  administrator.host.answer("POST", "deployment/a/stop", 202, answered(202));
+  CHECK(administrator.run().outcome == JE_OUTCOME_LEFT_RUNNING);
+  const auto posts = administrator.host.requests("POST", "deployment/a/stop");
+  REQUIRE(posts.size() == 1);
+  CHECK(posts[0].as_identity.empty());
 }
 
 TEST_CASE("bulk operation: what it cannot read is said", "[actions][bulk]") {
