@@ -79,7 +79,10 @@ Call read_call(const http::Request& request, http::Route route, std::size_t body
       if (!document) throw MalformedJson();
       call.body = std::move(*document);
     } else {
-      throw CimiError(415, "content type '" + type + "' is not supported");
+      throw CimiError(
+          415,
+          "content type '" + type +
+              "' is not supported, expected application/json or application/x-www-form-urlencoded");
     }
   }
   call.if_match = std::string(request.header("if-match").value_or(""));

@@ -65,6 +65,12 @@ HttpOutcome failed(const std::string& what) {
   HttpOutcome outcome;
   outcome.exchange = classify(what);
   outcome.failure = what;
+  // The library keeps the reason to itself.
+  if (what.starts_with("Error in SSL handshake")) {
+    outcome.failure +=
+        " (that port speaks no HTTPS, or its certificate is not trusted or not for this name: "
+        "SSL_CERT_FILE, api-insecure)";
+  }
   return outcome;
 }
 
