@@ -126,7 +126,8 @@ FilterStreamRequest matching(const std::string& filter) {
   return request;
 }
 
-// Two coroutines on one loop: the stream, and the test that plays the client and the writers.
+// Two coroutines on one loop: the stream, and the test that plays the client and the writers. The
+// body joins its streams before what they use ends with it.
 using Played = std::function<awaitable<void>(World&, runtime::TaskGroup&)>;
 void play(const Played& body) {
   tests::run_on_loop([&](asio::io_context& loop) -> awaitable<void> {
@@ -299,6 +300,7 @@ TEST_CASE("stream: nothing happens, and the client learns that it is still serve
     const auto text = co_await client.received(": nothing new\n\n", 3);
     CHECK(PlayedClient::count(text, ": nothing new\n\n") >= 3);
     client.over().raise();
+    co_await streams.join();
   });
 }
 
@@ -336,6 +338,7 @@ data: {"action":"a","id":"job/old",)") != std::string::npos);
     CHECK(text.find("job/joes") == std::string::npos);
     CHECK(PlayedClient::count(text, "event: ") == 7);
     client.over().raise();
+    co_await streams.join();
   });
 }
 
@@ -356,6 +359,7 @@ TEST_CASE("stream: by filter with a snapshot, which a client that comes back get
     CHECK(PlayedClient::count(text, "event: state") == 2);
     CHECK(text.find("data: {\"count\":3,\"shown\":2}") != std::string::npos);
     client.over().raise();
+    co_await streams.join();
   });
 }
 
@@ -380,6 +384,7 @@ TEST_CASE("stream: a client that is too far behind is told so and begins again",
     CHECK(PlayedClient::count(text.substr(reset), "event: state") == 101);
     CHECK(text.substr(0, reset).size() < 4000);
     client.over().raise();
+    co_await streams.join();
   });
 }
 
@@ -397,6 +402,7 @@ TEST_CASE("stream: a filter sees of a document what the client is shown", "[even
     const auto text = co_await client.received("job/2");
     CHECK(text.find("job/1") == std::string::npos);
     client.over().raise();
+    co_await streams.join();
   });
 }
 
