@@ -9,6 +9,7 @@
 #include "api/cimi/cimi_error.hpp"
 #include "api/cimi/credential_collection.hpp"
 #include "api/cimi/schema.hpp"
+#include "common/telemetry/log.hpp"
 
 namespace jobengine::api::cimi {
 namespace {
@@ -61,6 +62,9 @@ void Logins::expect_no_wait(const std::string& name, const std::string& client) 
 void Logins::refuse(const std::string& name, const std::string& client) {
   limits_.failed(name, client);
   observer_(LoginOutcome::Refused);
+  constexpr std::size_t longest_logged = 200;
+  telemetry::info("a login was refused",
+                  {{"user", name.substr(0, longest_logged)}, {"address", client}});
   throw CimiError(403, "invalid credentials for '" + name + "'");
 }
 

@@ -64,6 +64,15 @@ void expect_described(const Description& collection, const Call& call) {
   if (unknown) throw undefined_action(call);
 }
 
+// Why a client was refused, for whoever looks for it. The query may be long and is left out.
+void log_refusal(const http::Request& request, const http::Response& response) {
+  constexpr std::size_t longest = 300;
+  telemetry::debug("a request was refused", {{"method", request.method},
+                                             {"path", request.path().substr(0, longest)},
+                                             {"status", response.status},
+                                             {"error", response.body.substr(0, longest)}});
+}
+
 }  // namespace
 
 Service::Service(access::Authentication& authentication, ServiceOptions options)
@@ -131,6 +140,7 @@ awaitable<http::Response> Service::answer(http::Request request) {
     telemetry::error("the store does not take a write", {{"error", error.what()}});
     response = unavailable(error.what());
   }
+  if (response.status >= 400) log_refusal(request, response);
   co_return response;
 }
 

@@ -111,8 +111,8 @@ TEST_CASE("login limits: API keys and changes of passwords are limited as well",
   CHECK(owner.send("POST", path, change).status == 429);
 }
 
-TEST_CASE("login limits: how logins end is counted", "[api]") {
-  ApiServer server({{}, {"--telemetry-port", "0", "--log-format", "text"}, {}});
+TEST_CASE("login limits: how logins end is counted, and refused ones are logged", "[api]") {
+  ApiServer server({{}, {"--telemetry-port", "0", "--log-format", "text", "--debug"}, {}});
   Visitor visitor(server.port());
   REQUIRE(visitor.log_in(api_admin, api_password).status == 201);
   for (int count = 0; count < 10; ++count) {
@@ -126,6 +126,12 @@ TEST_CASE("login limits: how logins end is counted", "[api]") {
   CHECK(metrics.find("jobengine_api_logins_total{result=\"accepted\"} 1\n") != std::string::npos);
   CHECK(metrics.find("jobengine_api_logins_total{result=\"refused\"} 10\n") != std::string::npos);
   CHECK(metrics.find("jobengine_api_logins_total{result=\"limited\"} 3\n") != std::string::npos);
+  const auto log = server.log();
+  INFO(log);
+  CHECK(log.find("a login was refused user=admin address=127.0.0.1") != std::string::npos);
+  CHECK(log.find("a request was refused method=POST path=/api/session status=429 error=") !=
+        std::string::npos);
+  CHECK(log.find("wrong") == std::string::npos);
 }
 
 TEST_CASE("login limits: guesses sent all at once learn no more than ten answers", "[api]") {
