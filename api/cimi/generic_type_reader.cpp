@@ -288,6 +288,48 @@ std::optional<json_schema::JsonSchema> schema_of(const YamlNode& type) {
   }
 }
 
+// What is wrong with a value for the attribute; empty also where its own schema cannot be judged
+// apart from the rest.
+std::string value_error(const json& schema, const std::string& name, const json& value) {
+  const auto properties = schema.find("properties");
+  if (properties == schema.end() || !properties->contains(name)) return {};
+  json alone;
+  alone["properties"][name] = (*properties)[name];
+  for (const char* key : {"definitions", "$defs"}) {
+    if (schema.contains(key)) alone[key] = schema[key];
+  }
+  json document;
+  document[name] = value;
+  try {
+    const json_schema::JsonSchema judge(std::move(alone));
+    return json_schema::text_of(judge.violations(document));
+  } catch (const json_schema::SchemaError&) {
+    return {};
+  }
+}
+
+// Attributes that are to be set, below `key`: what the schema forbids would only be noticed by
+// users.
+void check_values(const GenericType& type, const YamlNode& node, const char* key) {
+  if (!type.schema || !type.schema->document().is_object() || !node.has(key)) return;
+  for (const auto& [name, value] : node.at(key).entries()) {
+    const auto error = value_error(type.schema->document(), name, value.json());
+    if (!error.empty()) value.refuse("the schema forbids it: " + error);
+  }
+}
+
+void check_all_values(const GenericType& type, const YamlNode& node) {
+  check_values(type, node, "attributes");
+  check_values(type, node, "initial");
+  if (!node.has("operations")) return;
+  for (const auto& [name, operation] : node.at("operations").entries()) {
+    check_values(type, operation, "set");
+    for (const char* hook : {"on-success", "on-failure", "on-cancel", "on-timeout"}) {
+      if (operation.has(hook)) check_values(type, operation.at(hook), "set");
+    }
+  }
+}
+
 GenericType type_of(const std::string& name, const YamlNode& node) {
   node.expect_keys({"description", "schema", "collection-acl", "acl", "attributes", "initial",
                     "managed", "operations"});
@@ -310,11 +352,13 @@ GenericType type_of(const std::string& name, const YamlNode& node) {
   if (node.has("attributes")) type.attributes = attribute_map(node.at("attributes"));
   if (node.has("initial")) type.initial = attribute_map(node.at("initial"));
   if (node.has("managed")) type.managed = texts(node.at("managed"));
-  if (!node.has("operations")) return type;
-  for (const auto& [key, value] : node.at("operations").entries()) {
-    type.operations.push_back(operation_of(key, value));
+  if (node.has("operations")) {
+    for (const auto& [key, value] : node.at("operations").entries()) {
+      type.operations.push_back(operation_of(key, value));
+    }
+    check_hooks(type, node.at("operations"));
   }
-  check_hooks(type, node.at("operations"));
+  check_all_values(type, node);
   return type;
 }
 

@@ -119,5 +119,25 @@ TEST_CASE("declaration: operations that mean nothing are refused", "[api][generi
             .find("another operation says already what the end of x does") != std::string::npos);
 }
 
+TEST_CASE("declaration: a value that the type's own schema forbids is refused", "[api][generic]") {
+  const auto with_schema = [](const std::string& rest) {
+    return robot(
+        "{schema: {definitions: {mood: {enum: [GOOD, BAD]}}, required: [size], properties: "
+        "{size: {type: integer}, mood: {$ref: '#/definitions/mood'}}}, " +
+        rest + "}");
+  };
+  CHECK(with_schema("initial: {mood: GOOD, other: 1}") == "");
+  CHECK(
+      with_schema("initial: {mood: SAD}")
+          .find("resources.robot.initial.mood: the schema forbids it: /mood: \"SAD\", expected") !=
+      std::string::npos);
+  CHECK(with_schema("attributes: {size: big}").find("attributes.size: the schema forbids it") !=
+        std::string::npos);
+  CHECK(with_schema("operations: {cheer: {set: {mood: SAD}}}").find("cheer.set.mood: the schema") !=
+        std::string::npos);
+  CHECK(with_schema("operations: {cheer: {action: a, on-failure: {set: {mood: SAD}}}}")
+            .find("cheer.on-failure.set.mood: the schema") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace jobengine::api::cimi
