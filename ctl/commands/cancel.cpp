@@ -7,6 +7,19 @@
 
 namespace jobengine::ctl {
 
+namespace {
+
+// The API calls a job that is over "invalid credentials".
+awaitable<std::string> reason_of(cimi::Client& client, std::string id, cimi::Reply refusal) {
+  if (refusal.kind != cimi::ReplyKind::Refused) co_return refusal.message;
+  const auto job = co_await client.get(id);
+  const std::string state = attribute(job.document, "state");
+  const bool over = state == "SUCCESS" || state == "FAILED" || state == "CANCELED";
+  co_return over ? "it is " + state + " already" : refusal.message;
+}
+
+}  // namespace
+
 awaitable<int> cancel(asio::io_context& loop, const CancelCommand& command,
                       const Context& context) {
   auto client = co_await open_api(loop, context);
@@ -18,8 +31,9 @@ awaitable<int> cancel(asio::io_context& loop, const CancelCommand& command,
     nlohmann::json result = {{"id", id}, {"canceled", reply.ok()}};
     if (!reply.ok()) {
       exit_code = program::exit_failure;
-      result["message"] = reply.message;
-      std::fprintf(stderr, "jobctl: %s is not canceled: %s\n", id.c_str(), reply.message.c_str());
+      const std::string reason = co_await reason_of(*client, id, reply);
+      result["message"] = reason;
+      std::fprintf(stderr, "jobctl: %s is not canceled: %s\n", id.c_str(), reason.c_str());
     } else if (context.output == Output::Table) {
       std::printf("%s %s\n", id.c_str(), state.empty() ? "CANCELED" : state.c_str());
     }

@@ -16,7 +16,11 @@ cimi::Search search_of(const ListCommand& command) {
   std::vector<std::string> clauses;
   if (!command.states.empty()) clauses.push_back("state=" + cimi::quoted_list(command.states));
   if (!command.action.empty()) clauses.push_back("action=" + cimi::quoted(command.action));
-  if (!command.filter.empty()) clauses.push_back("(" + command.filter + ")");
+  // Alone it stays as typed, so that places in messages are right.
+  const bool alone = clauses.empty();
+  if (!command.filter.empty()) {
+    clauses.push_back(alone ? command.filter : "(" + command.filter + ")");
+  }
   cimi::Search search;
   for (const std::string& clause : clauses) {
     search.filter += (search.filter.empty() ? "" : " and ") + clause;

@@ -129,7 +129,9 @@ TEST_CASE("jobctl cancel: what cannot be canceled is named, the rest is canceled
   REQUIRE(ran.json().at(0).at("canceled") == false);
   REQUIRE(ran.json().at(1).at("canceled") == true);
   REQUIRE(shown(pulled).at("state") == "CANCELED");
-  REQUIRE(ctl({"cancel", pulled}).code == 1);
+  const auto again = ctl({"cancel", pulled});
+  REQUIRE(again.code == 1);
+  REQUIRE_THAT(again.err, Contains("is not canceled: it is CANCELED already"));
 }
 
 TEST_CASE("jobctl queue: tells what waits in the order of service, and what is taken", "[ctl]") {
