@@ -76,16 +76,19 @@ DROP TABLE set_of;
 )sql",
                                                         R"sql(
 -- How many documents there are of each kind, kept by who writes: to count a million takes too long.
+-- `kind` is its state and action, because a key has no NULL.
 CREATE TABLE tally(
   collection TEXT NOT NULL,
   acl INTEGER NOT NULL,
+  kind TEXT NOT NULL,
   state TEXT,
   action TEXT,
-  documents INTEGER NOT NULL
-);
-CREATE INDEX tally_kind ON tally(collection, acl, state, action, documents);
+  documents INTEGER NOT NULL,
+  PRIMARY KEY(collection, acl, kind)
+) WITHOUT ROWID;
 INSERT INTO tally
-  SELECT collection, acl, state, action, count(*) FROM resource GROUP BY collection, acl, state, action;
+  SELECT collection, acl, iif(state IS NULL, '', hex(state) || ':') || coalesce('=' || action, ''), state, action, count(*) FROM resource
+  GROUP BY collection, acl, state, action;
 
 -- The tags of jobs, each by itself.
 CREATE TABLE tag(value TEXT NOT NULL, row INTEGER NOT NULL, PRIMARY KEY(value, row)) WITHOUT ROWID;

@@ -1,5 +1,7 @@
 #include "api/store/resource_writer.hpp"
 
+#include <array>
+
 #include "common/job/job_state.hpp"
 
 namespace jobengine::api::store {
@@ -36,6 +38,55 @@ DocumentKind kind_at(const Statement& row, std::string collection, int first_col
   return kind;
 }
 
+constexpr int first_column_parameter = 4;  // behind row or id, document and revision
+
+constexpr std::array<std::string_view, std::tuple_size_v<ResourceWriter::Columns>> column_names = {
+    "awaits_entry", "created",    "updated",        "acl",      "state", "action",
+    "target",       "parent_job", "execution_mode", "priority", "name"};
+
+ResourceWriter::Columns columns_of(const StoredDocument& stored, std::int64_t acl,
+                                   PlainColumns plain) {
+  return {std::int64_t{stored.awaits_entry ? 1 : 0},
+          plain.created,
+          plain.updated,
+          acl,
+          std::move(plain.state),
+          std::move(plain.action),
+          std::move(plain.target),
+          std::move(plain.parent_job),
+          std::move(plain.execution_mode),
+          plain.priority,
+          std::move(plain.name)};
+}
+
+// "created = ?5"
+std::string assignment(std::size_t column) {
+  return std::string(column_names[column]) + " = ?" +
+         std::to_string(first_column_parameter + static_cast<int>(column));
+}
+
+std::string insertion() {
+  std::string names = "id, document, revision";
+  std::string values = "?1, ?2, ?3";
+  int parameter = first_column_parameter;
+  for (const auto name : column_names) {
+    names += ", " + std::string(name);
+    values += ", ?" + std::to_string(parameter++);
+  }
+  return "INSERT INTO resource(" + names + ", collection) VALUES(" + values + ", ?" +
+         std::to_string(parameter) + ") RETURNING row";
+}
+
+// Those that differ from what they were; all, when they were nothing.
+void bind_columns(Statement& statement, const ResourceWriter::Columns& columns,
+                  const ResourceWriter::Columns* before) {
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (before != nullptr && columns[i] == (*before)[i]) continue;
+    const int parameter = first_column_parameter + static_cast<int>(i);
+    std::visit([&](const auto& value) { statement.bind(parameter, value); }, columns[i]);
+  }
+}
+
 }  // namespace
 
 ResourceWriter::ResourceWriter(Connection& connection)
@@ -43,14 +94,7 @@ ResourceWriter::ResourceWriter(Connection& connection)
       get_(connection,
            "SELECT id, document, revision, awaits_entry, row, acl, state, action FROM resource "
            "WHERE id = ?1"),
-      put_(connection,
-           "INSERT INTO resource(id, collection, document, revision, awaits_entry, created, "
-           "updated, "
-           "acl, state, action, target, parent_job, execution_mode, priority, name) "
-           "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
-           "ON CONFLICT(id) DO UPDATE SET document = ?3, revision = ?4, awaits_entry = ?5, "
-           "created = ?6, updated = ?7, acl = ?8, state = ?9, action = ?10, target = ?11, "
-           "parent_job = ?12, execution_mode = ?13, priority = ?14, name = ?15 RETURNING row"),
+      insert_(connection, insertion()),
       remove_(connection, "DELETE FROM resource WHERE id = ?1"),
       find_acl_(connection, "SELECT acl FROM acl_set WHERE claims = ?1"),
       add_acl_(connection, "INSERT INTO acl_set(claims) VALUES(?1) RETURNING acl"),
@@ -133,34 +177,54 @@ void ResourceWriter::remove(const Current& current) {
 
 void ResourceWriter::put(const StoredDocument& stored, const Current* before) {
   const auto collection = collection_of(stored.id);
-  const auto columns = plain_columns(collection, stored.document);
-  const auto text = stored.document.dump();
   const auto acl = acl_of(stored.document);
-  std::int64_t row = 0;
-  {
-    const Use put(put_);
-    put->bind(1, std::string_view(stored.id));
-    put->bind(2, std::string_view(collection));
-    put->bind(3, std::string_view(text));
-    put->bind(4, stored.revision);
-    put->bind(5, std::int64_t{stored.awaits_entry ? 1 : 0});
-    put->bind(6, columns.created);
-    put->bind(7, columns.updated);
-    put->bind(8, acl);
-    put->bind(9, columns.state);
-    put->bind(10, columns.action);
-    put->bind(11, columns.target);
-    put->bind(12, columns.parent_job);
-    put->bind(13, columns.execution_mode);
-    put->bind(14, columns.priority);
-    put->bind(15, columns.name);
-    if (put->step()) row = put->integer(0);
-  }
-  if (before != nullptr) tally_.add(before->kind, -1);
-  tally_.add({collection, acl, columns.state, columns.action}, 1);
+  auto plain = plain_columns(collection, stored.document);
+  const DocumentKind kind{collection, acl, plain.state, plain.action};
+  const auto columns = columns_of(stored, acl, std::move(plain));
+  const auto row = before == nullptr ? insert(stored, columns) : before->row;
   std::set<std::string> tags_before;
-  if (before != nullptr) tags_before = tags_of(collection, before->stored.document);
+  if (before != nullptr) {
+    update(stored, columns, *before);
+    tally_.add(before->kind, -1);
+    tags_before = tags_of(collection, before->stored.document);
+  }
+  tally_.add(kind, 1);
   put_tags(row, tags_before, tags_of(collection, stored.document));
+}
+
+std::int64_t ResourceWriter::insert(const StoredDocument& stored, const Columns& columns) {
+  const auto text = stored.document.dump();
+  const Use insert(insert_);
+  insert->bind(1, std::string_view(stored.id));
+  insert->bind(2, std::string_view(text));
+  insert->bind(3, stored.revision);
+  bind_columns(insert_, columns, nullptr);
+  insert->bind(first_column_parameter + static_cast<int>(columns.size()),
+               std::string_view(collection_of(stored.id)));
+  return insert->step() ? insert->integer(0) : 0;
+}
+
+void ResourceWriter::update(const StoredDocument& stored, const Columns& columns,
+                            const Current& before) {
+  const auto columns_before =
+      columns_of(before.stored, before.kind.acl,
+                 plain_columns(before.kind.collection, before.stored.document));
+  std::string changes = "document = ?2, revision = ?3";
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i] != columns_before[i]) changes += ", " + assignment(i);
+  }
+  auto& update = updates_[changes];
+  if (!update) {
+    update = std::make_unique<Statement>(connection_,
+                                         "UPDATE resource SET " + changes + " WHERE row = ?1");
+  }
+  const auto text = stored.document.dump();
+  const Use use(*update);
+  use->bind(1, before.row);
+  use->bind(2, std::string_view(text));
+  use->bind(3, stored.revision);
+  bind_columns(*update, columns, &columns_before);
+  use->step();
 }
 
 void ResourceWriter::put_tags(std::int64_t row, const std::set<std::string>& before,

@@ -2,8 +2,12 @@
 // writing thread.
 #pragma once
 
+#include <array>
+#include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
+#include <variant>
 
 #include "api/store/plain_columns.hpp"
 #include "api/store/resource_reader.hpp"
@@ -13,6 +17,10 @@ namespace jobengine::api::store {
 
 class ResourceWriter {
  public:
+  // What stands beside the document, in the order in which the writer names it.
+  using ColumnValue = std::variant<std::optional<std::int64_t>, std::optional<std::string>>;
+  using Columns = std::array<ColumnValue, 11>;
+
   explicit ResourceWriter(Connection& connection);
 
   // Whether changes() is wanted of the following transactions.
@@ -50,6 +58,10 @@ class ResourceWriter {
   };
   std::optional<Current> current(const std::string& id);
   void put(const StoredDocument& stored, const Current* before);
+  // Returns its row.
+  std::int64_t insert(const StoredDocument& stored, const Columns& columns);
+  // Writes those columns that differ.
+  void update(const StoredDocument& stored, const Columns& columns, const Current& before);
   void remove(const Current& current);
   void put_tags(std::int64_t row, const std::set<std::string>& before,
                 const std::set<std::string>& after);
@@ -62,7 +74,9 @@ class ResourceWriter {
 
   Connection& connection_;
   Statement get_;
-  Statement put_;
+  Statement insert_;
+  // By what they set: an index none of whose columns is set costs nothing.
+  std::unordered_map<std::string, std::unique_ptr<Statement>> updates_;
   Statement remove_;
   Statement find_acl_;
   Statement add_acl_;

@@ -3,7 +3,8 @@
 namespace jobengine::api::store {
 namespace {
 
-const std::string of_kind = " WHERE collection = ?1 AND acl = ?2 AND state IS ?3 AND action IS ?4";
+// The key of a kind: no two kinds share one, whatever their texts hold.
+const std::string key = "iif(?3 IS NULL, '', hex(?3) || ':') || coalesce('=' || ?4, '')";
 
 void bind(Statement& statement, const DocumentKind& kind) {
   statement.bind(1, std::string_view(kind.collection));
@@ -16,11 +17,15 @@ void bind(Statement& statement, const DocumentKind& kind) {
 
 Tally::Tally(Connection& connection)
     : add_(connection,
-           "UPDATE tally SET documents = documents + ?5" + of_kind + " RETURNING documents"),
-      begin_kind_(connection,
-                  "INSERT INTO tally(collection, acl, state, action, documents) "
-                  "VALUES(?1, ?2, ?3, ?4, ?5)"),
-      end_kind_(connection, "DELETE FROM tally" + of_kind) {}
+           "INSERT INTO tally(collection, acl, kind, state, action, documents) "
+           "VALUES(?1, ?2, " +
+               key +
+               ", ?3, ?4, ?5) ON CONFLICT(collection, acl, kind) "
+               "DO UPDATE SET documents = documents + ?5 RETURNING documents"),
+      end_kind_(connection,
+                "DELETE FROM tally "
+                "WHERE collection = ?1 AND acl = ?2 AND kind = " +
+                    key) {}
 
 void Tally::write() {
   for (const auto& [kind, documents] : changes_) {
@@ -30,19 +35,17 @@ void Tally::write() {
 }
 
 void Tally::write(const DocumentKind& kind, std::int64_t documents) {
-  std::optional<std::int64_t> left;
+  bool ended = false;
   {
     const Use add(add_);
     bind(add_, kind);
     add->bind(5, documents);
-    if (add->step()) left = add->integer(0);
+    ended = add->step() && add->integer(0) == 0;
   }
-  if (left && *left != 0) return;
-  Statement& change = left ? end_kind_ : begin_kind_;
-  const Use changing(change);
-  bind(change, kind);
-  if (!left) changing->bind(5, documents);
-  changing->step();
+  if (!ended) return;
+  const Use end(end_kind_);
+  bind(end_kind_, kind);
+  end->step();
 }
 
 }  // namespace jobengine::api::store

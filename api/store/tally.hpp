@@ -33,7 +33,6 @@ class Tally {
   void write(const DocumentKind& kind, std::int64_t documents);
 
   Statement add_;
-  Statement begin_kind_;
   Statement end_kind_;
   std::map<DocumentKind, std::int64_t> changes_;
 };

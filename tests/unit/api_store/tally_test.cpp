@@ -30,7 +30,8 @@ void expect_tally_and_tags(const std::string& file) {
   Connection connection(file, Connection::Access::Read);
   CHECK(connection.integer(
             "SELECT count(*) FROM (SELECT collection, acl, state, action, count(*) FROM resource "
-            "GROUP BY 1, 2, 3, 4 EXCEPT SELECT * FROM tally)") == 0);
+            "GROUP BY 1, 2, 3, 4 EXCEPT SELECT collection, acl, state, action, documents FROM "
+            "tally)") == 0);
   CHECK(connection.integer("SELECT coalesce(sum(documents), 0) FROM tally") ==
         connection.integer("SELECT count(*) FROM resource"));
   CHECK(connection.integer("SELECT count(*) FROM tally WHERE documents <= 0") == 0);
