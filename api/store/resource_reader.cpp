@@ -181,14 +181,14 @@ std::optional<SearchResult> ResourceReader::try_search(const SearchRequest& requ
 SearchResult ResourceReader::searched(const SearchRequest& request, const TimeLimit& limit) {
   const ReadTransaction snapshot(connection_);
   SearchResult result;
-  const auto seen = seen_documents(request);
-  const auto selection = selection_of(request, seen <= few_documents ? Seen::Few : Seen::Many);
+  const bool few = depends_on_seen(request) && seen_documents(request) <= few_documents;
+  const auto selection = selection_of(request, few ? Seen::Few : Seen::Many);
   const auto offset = std::max<std::int64_t>(request.offset, 0);
   if (selection.of_kinds) {
     result.count = count(selection);
     if (request.limit > 0 && result.count > offset) result.rows = page(selection, request, limit);
   } else {
-    if (request.limit > 0 && seen > 0) result.rows = page(selection, request, limit);
+    if (request.limit > 0) result.rows = page(selection, request, limit);
     const auto got = static_cast<std::int64_t>(result.rows.size());
     // A page that is not full ends the matches: counting again would only cost.
     const bool last_page = request.limit > 0 && got < request.limit && (got > 0 || offset == 0);

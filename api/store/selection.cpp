@@ -52,6 +52,11 @@ bool only_kinds(const Node& node) {
 
 }  // namespace
 
+bool depends_on_seen(const SearchRequest& request) {
+  return !request.visibility.everything &&
+         !(request.filter && names_values(*request.filter, selective));
+}
+
 Selection selection_of(const SearchRequest& request, Seen seen) {
   Selection selection;
   auto& values = selection.values;
@@ -60,8 +65,7 @@ Selection selection_of(const SearchRequest& request, Seen seen) {
   const auto* node = request.filter ? &*request.filter : nullptr;
   const bool by_row = node != nullptr && names_values(*node, found_by_row) &&
                       (jobs || names_values(*node, std::array<std::string_view, 1>{"id"}));
-  const bool by_claims = seen == Seen::Few && !request.visibility.everything &&
-                         !(node != nullptr && names_values(*node, selective));
+  const bool by_claims = seen == Seen::Few && depends_on_seen(request);
   selection.of_kinds = node == nullptr || (jobs && only_kinds(*node));
   selection.where = by_row ? "+collection = ?1" : "collection = ?1";
   if (!request.visibility.everything) {

@@ -22,6 +22,8 @@ struct Selection {
 
 // How much of the collection the caller sees: few are found by their sets of claims.
 enum class Seen { Few, Many };
+// Whether that decides how the search is done.
+bool depends_on_seen(const SearchRequest& request);
 Selection selection_of(const SearchRequest& request, Seen seen = Seen::Many);
 
 }  // namespace jobengine::api::store
