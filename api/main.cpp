@@ -29,6 +29,7 @@
 #include "api/http/listener.hpp"
 #include "api/listener_options.hpp"
 #include "api/request_metrics.hpp"
+#include "api/retention.hpp"
 #include "api/store/store.hpp"
 #include "common/program/program.hpp"
 #include "common/program/session_report.hpp"
@@ -96,6 +97,9 @@ program::OptionList api_server_options() {
       bounded(option("event-streams", OptionKind::Integer, "5000", "N",
                      "clients that may wait for events at the same time; 503 for others"),
               0, 1000000),
+      option("job-retention", OptionKind::Duration, "0", "TIME",
+             "jobs that ended longer ago are removed; 0: never (the distribution cleanup_jobs "
+             "removes jobs by default)"),
       option("event-heartbeat", OptionKind::Duration, "15s", "TIME",
              "an event stream on which nothing happens gets a comment this often"),
   };
@@ -256,6 +260,7 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
     const ServiceParts parts{*store,  authentication, hasher, limits,
                              metrics, feed,           *types, event_endpoints};
     const auto service = make_service(parts, std::move(service_options));
+    Retention retention(*store, metrics, settings.duration("job-retention"));
     runtime::TaskGroup tasks(loop->get_executor());
     auto handler = [answering = service.get()](http::Request request) {
       return answering->answer(std::move(request));
@@ -270,6 +275,7 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
       const auto status = program::start_status_server(*loop, settings, metrics, ready);
       feed.start();
       tasks.spawn(sweep_sessions(store.get(), &stop.requested()));
+      retention.start(tasks, stop.requested());
       announce(settings, options, listener.port());
       co_await stop.requested().wait();
       telemetry::info("stopping");
@@ -301,6 +307,9 @@ int run(const Settings& settings) {
   auto options = listener_options(settings);
   program::expect_duration(settings, "session-lifetime", "1s", "3650d");
   program::expect_duration(settings, "event-heartbeat", "100ms", "10m");
+  if (settings.duration("job-retention").count() != 0) {
+    program::expect_duration(settings, "job-retention", "1s", "3650d");
+  }
   const auto types = cimi::read_generic_types(settings.list("resources"));
   auto zookeeper_options = program::session_options(settings);
   runtime::EventLoop loop;

@@ -294,6 +294,18 @@ void ResourceReader::rows_after(const Selection& selection, RowPlace& place, std
   }
 }
 
+std::vector<std::int64_t> ResourceReader::unused_acls(const std::atomic<bool>& given_up) {
+  return translated([&] {
+    const TimeLimit limit(connection_, longest_bulk_step, &given_up);
+    Statement statement(connection_,
+                        "SELECT acl FROM acl_set WHERE NOT EXISTS "
+                        "(SELECT 1 FROM resource WHERE resource.acl = acl_set.acl) LIMIT 100000");
+    std::vector<std::int64_t> acls;
+    while (statement.step()) acls.push_back(statement.integer(0));
+    return acls;
+  });
+}
+
 std::vector<AwaitingEntry> ResourceReader::awaiting_entries(std::int64_t limit) {
   return translated([&] {
     const Use awaiting(awaiting_);

@@ -36,6 +36,8 @@ class ResourceReader {
   // sees the newest content.
   std::vector<std::int64_t> matching_rows(const Selection& selection, RowPlace& place,
                                           std::int64_t most, const std::atomic<bool>& given_up);
+  // Some of the sets of claims that no document has.
+  std::vector<std::int64_t> unused_acls(const std::atomic<bool>& given_up);
   std::vector<AwaitingEntry> awaiting_entries(std::int64_t limit);
   std::int64_t awaiting_count();
   std::optional<std::string> setting(const std::string& name);

@@ -99,6 +99,11 @@ ResourceWriter::ResourceWriter(Connection& connection)
       find_acl_(connection, "SELECT acl FROM acl_set WHERE claims = ?1"),
       add_acl_(connection, "INSERT INTO acl_set(claims) VALUES(?1) RETURNING acl"),
       add_claim_(connection, "INSERT INTO acl_claim(claim, acl, sees) VALUES(?1, ?2, ?3)"),
+      // The tally does not know yet what the transaction has put.
+      remove_unused_acl_(connection,
+                         "DELETE FROM acl_set WHERE acl = ?1 AND NOT EXISTS "
+                         "(SELECT 1 FROM resource WHERE acl = ?1) RETURNING claims"),
+      remove_claim_(connection, "DELETE FROM acl_claim WHERE claim = ?1 AND acl = ?2"),
       put_setting_(connection,
                    "INSERT INTO setting(name, value) VALUES(?1, ?2) "
                    "ON CONFLICT(name) DO UPDATE SET value = ?2"),
@@ -314,11 +319,21 @@ std::int64_t ResourceWriter::remove(const std::vector<std::int64_t>& rows,
   return removed;
 }
 
-void ResourceWriter::remove_unused_acls() {
-  connection_.run(
-      "DELETE FROM acl_claim WHERE acl NOT IN (SELECT acl FROM tally); "
-      "DELETE FROM acl_set WHERE acl NOT IN (SELECT acl FROM tally)");
+void ResourceWriter::remove_unused_acls(const std::vector<std::int64_t>& acls) {
   acls_.clear();
+  for (const auto acl : acls) {
+    const Use remove(remove_unused_acl_);
+    remove->bind(1, acl);
+    if (!remove->step()) continue;
+    const auto key = nlohmann::json::parse(remove->text(0));
+    for (const auto& claim_and_sees : key) {
+      const auto& text = claim_and_sees.get_ref<const std::string&>();
+      const Use remove_claim(remove_claim_);
+      remove_claim->bind(1, std::string_view(text).substr(0, text.rfind(' ')));
+      remove_claim->bind(2, acl);
+      remove_claim->step();
+    }
+  }
 }
 
 void ResourceWriter::put_setting(const std::string& name, const std::string& value) {

@@ -45,8 +45,8 @@ class ResourceWriter {
                         const Decide& decide);
   // Removes those of the rows that still match. Returns how many.
   std::int64_t remove(const std::vector<std::int64_t>& rows, const Selection& selection);
-  // Forgets sets of claims no document has any more.
-  void remove_unused_acls();
+  // Forgets those of these sets of claims that no document has.
+  void remove_unused_acls(const std::vector<std::int64_t>& acls);
   void put_setting(const std::string& name, const std::string& value);
 
  private:
@@ -81,6 +81,8 @@ class ResourceWriter {
   Statement find_acl_;
   Statement add_acl_;
   Statement add_claim_;
+  Statement remove_unused_acl_;
+  Statement remove_claim_;
   Statement put_setting_;
   Statement put_revision_;
   Statement add_tag_;

@@ -89,15 +89,32 @@ class SqliteStore : public Store {
   }
 
   awaitable<std::int64_t> remove_matching(SearchRequest request) override {
-    BatchWrite remove = [](ResourceWriter& writer, const std::vector<std::int64_t>& rows,
-                           const Selection& selection) {
-      Matched matched;
-      matched.changed = writer.remove(rows, selection);
-      matched.total = matched.changed;
-      return matched;
-    };
-    const auto removed = co_await in_batches(std::move(request), std::move(remove));
+    BatchWrite remove = removal();
+    const auto removed = co_await in_batches(std::move(request), std::move(remove), Pace());
     co_return removed.changed;
+  }
+
+  awaitable<void> remove_paced(SearchRequest request, Pace pace) override {
+    BatchWrite remove = removal();
+    co_await in_batches(std::move(request), std::move(remove), std::move(pace));
+  }
+
+  awaitable<void> tidy(Pace pace) override {
+    const auto unused = std::make_shared<std::vector<std::int64_t>>();
+    ReadingThreads::Work find = [unused](ResourceReader& reader,
+                                         const std::atomic<bool>& given_up) {
+      *unused = reader.unused_acls(given_up);
+    };
+    co_await reading_.run(ReadingThreads::Purpose::Bulk, std::move(find));
+    for (std::size_t first = 0; first < unused->size(); first += rows_at_once) {
+      const bool ended = co_await rested(&pace);
+      if (ended) co_return;
+      std::function<void(ResourceWriter&)> apply =
+          [some = part(*unused, first)](ResourceWriter& writer) {
+            writer.remove_unused_acls(some);
+          };
+      co_await write(std::move(apply));
+    }
   }
 
   awaitable<Matched> change_matching(SearchRequest request, Decide decide) override {
@@ -106,7 +123,7 @@ class SqliteStore : public Store {
                                                     const Selection& selection) {
       return writer.decide(rows, selection, decide);
     };
-    const auto matched = co_await in_batches(std::move(request), std::move(write));
+    const auto matched = co_await in_batches(std::move(request), std::move(write), Pace());
     co_return matched;
   }
 
@@ -128,7 +145,31 @@ class SqliteStore : public Store {
   // What to do with some of the rows that matched, inside a transaction.
   using BatchWrite = std::function<Matched(ResourceWriter&, const std::vector<std::int64_t>& rows,
                                            const Selection&)>;
-  awaitable<Matched> in_batches(SearchRequest request, BatchWrite batch) {
+  static BatchWrite removal() {
+    return [](ResourceWriter& writer, const std::vector<std::int64_t>& rows,
+              const Selection& selection) {
+      Matched matched;
+      matched.changed = writer.remove(rows, selection);
+      matched.total = matched.changed;
+      return matched;
+    };
+  }
+
+  // What one transaction takes of them.
+  static std::vector<std::int64_t> part(const std::vector<std::int64_t>& rows, std::size_t first) {
+    const auto end = std::min(rows.size(), first + rows_at_once);
+    return {rows.begin() + static_cast<std::ptrdiff_t>(first),
+            rows.begin() + static_cast<std::ptrdiff_t>(end)};
+  }
+
+  // Before a batch; true: there shall be no further one.
+  static awaitable<bool> rested(Pace* pace) {
+    if (pace->ended == nullptr) co_return false;
+    const bool ended = co_await runtime::pause(pace->rest, *pace->ended);
+    co_return ended;
+  }
+
+  awaitable<Matched> in_batches(SearchRequest request, BatchWrite batch, Pace pace) {
     struct Walk {
       Selection selection;
       RowPlace place;
@@ -146,15 +187,16 @@ class SqliteStore : public Store {
       };
       co_await reading_.run(ReadingThreads::Purpose::Bulk, std::move(find));
       for (std::size_t first = 0; first < walk->rows.size(); first += rows_at_once) {
-        const auto end = std::min(walk->rows.size(), first + rows_at_once);
-        std::vector<std::int64_t> some(walk->rows.begin() + static_cast<std::ptrdiff_t>(first),
-                                       walk->rows.begin() + static_cast<std::ptrdiff_t>(end));
+        const bool ended = co_await rested(&pace);
+        if (ended) co_return total;
+        const auto some = part(walk->rows, first);
         std::function<void(ResourceWriter&)> apply = [walk, batch, some](ResourceWriter& writer) {
           walk->done = batch(writer, some, walk->selection);
         };
         co_await write(std::move(apply));
         total.total += walk->done.total;
         total.changed += walk->done.changed;
+        if (pace.removed) pace.removed(walk->done.changed);
       }
     }
     co_return total;

@@ -14,6 +14,7 @@
 
 #include "api/filter/filter.hpp"
 #include "common/runtime/asio.hpp"
+#include "common/runtime/event.hpp"
 
 namespace jobengine::api::store {
 
@@ -128,6 +129,13 @@ struct CommitObserver {
   std::function<void(const std::vector<Committed>& changes)> committed;
 };
 
+// How a walk over many documents makes room for others.
+struct Pace {
+  runtime::Duration rest{0};        // between two batches
+  runtime::Event* ended = nullptr;  // of the caller's loop; once raised, no further batch begins
+  std::function<void(std::int64_t)> removed;  // told how many after each batch; may be empty
+};
+
 // [any thread] Everything that may take a while is awaited and resumes on the caller's executor.
 // Reads by id are quick. Writes are queued for the one writer, which puts what has gathered into
 // one transaction; they resume after the commit is durable, or throw StoreUnavailable.
@@ -151,6 +159,10 @@ class Store {
       std::vector<Change> changes) = 0;
   // Removes what matches, in batches that let other writes through. Returns how many were removed.
   virtual awaitable<std::int64_t> remove_matching(SearchRequest request) = 0;
+  // The same for what nobody waits for. What was removed before a failure stays removed.
+  virtual awaitable<void> remove_paced(SearchRequest request, Pace pace) = 0;
+  // Gives up what the store kept only for documents that are gone. For after many were removed.
+  virtual awaitable<void> tidy(Pace pace) = 0;
   // Decides on each document that matches, in batches that let other writes through; a document
   // that no longer matches when its turn comes is left out. `decide` never sees a nullptr.
   struct Matched {

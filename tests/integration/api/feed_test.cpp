@@ -188,6 +188,8 @@ class FailingStore : public api::store::Store {
     co_return std::vector<std::optional<api::store::StoredDocument>>();
   }
   awaitable<std::int64_t> remove_matching(api::store::SearchRequest) override { co_return 0; }
+  awaitable<void> remove_paced(api::store::SearchRequest, api::store::Pace) override { co_return; }
+  awaitable<void> tidy(api::store::Pace) override { co_return; }
   awaitable<Matched> change_matching(api::store::SearchRequest, api::store::Decide) override {
     co_return Matched();
   }
