@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "api/store/database_claim.hpp"
 #include "api/store/migrations.hpp"
 #include "api/store/reading_threads.hpp"
 #include "api/store/resource_reader.hpp"
@@ -28,8 +29,12 @@ constexpr std::int64_t small_cache = 2 * 1024 * 1024;
 
 class SqliteStore : public Store {
  public:
-  SqliteStore(std::string file, std::unique_ptr<Connection> connection)
-      : file_(std::move(file)), reading_(file_, {}), writing_(std::move(connection)) {}
+  SqliteStore(std::string file, std::unique_ptr<DatabaseClaim> claim,
+              std::unique_ptr<Connection> connection)
+      : file_(std::move(file)),
+        claim_(std::move(claim)),
+        reading_(file_, {}),
+        writing_(std::move(connection)) {}
 
   void observe(CommitObserver observer) override { writing_.observe(std::move(observer)); }
 
@@ -221,6 +226,7 @@ class SqliteStore : public Store {
   }
 
   const std::string file_;
+  const std::unique_ptr<DatabaseClaim> claim_;
 
   std::mutex readers_mutex_;  // guards the map; each reader belongs to its thread
   std::map<std::thread::id, std::unique_ptr<ResourceReader>> readers_;
@@ -281,8 +287,11 @@ std::unique_ptr<Store> open_sqlite_store(const std::string& file) {
     throw runtime::Failure("cannot open database '" + file + "': expected the name of a file");
   }
   check_place(place, file);
+  // The file has one claim, by whichever of its names it is opened.
+  const auto real = std::filesystem::weakly_canonical(place, error);
+  auto claim = std::make_unique<DatabaseClaim>((error ? place : real).string(), file);
   auto connection = open_for_writing(place.string(), file);
-  return std::make_unique<SqliteStore>(place.string(), std::move(connection));
+  return std::make_unique<SqliteStore>(place.string(), std::move(claim), std::move(connection));
 }
 
 }  // namespace jobengine::api::store

@@ -35,9 +35,22 @@ TEST_CASE("store: what cannot be opened is named with the reason", "[store]") {
   const auto plain = folder.file("plain.txt", std::string(5000, 'x'));
   CHECK_THAT(failure_of(plain), Contains(plain) && Contains("no SQLite database"));
   CHECK_THAT(failure_of(plain + "/jobs.db"), Contains("is not a folder"));
-  CHECK_THAT(failure_of("/proc/jobs.db"), Contains("/proc/jobs.db") && Contains("unable to open"));
+  CHECK_THAT(failure_of("/proc/jobs.db"), Contains("/proc/jobs.db") && Contains("No such file"));
   // Nothing was done to the file that is none of ours.
   CHECK(std::filesystem::file_size(plain) == 5000);
+}
+
+TEST_CASE("store: a database is served by one at a time", "[store]") {
+  const tests::TemporaryDirectory folder;
+  const auto file = (folder.path() / "jobs.db").string();
+  const auto other_name = (folder.path() / "also.db").string();
+  {
+    const auto store = open_sqlite_store(file);
+    CHECK_THAT(failure_of(file), Contains(file) && Contains("another job-api serves it"));
+    std::filesystem::create_symlink(file, other_name);
+    CHECK_THAT(failure_of(other_name), Contains("another job-api serves it"));
+  }
+  CHECK(failure_of(file) == "opened");
 }
 
 TEST_CASE("store: a database of a newer version or another program is left alone", "[store]") {
