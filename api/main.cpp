@@ -222,9 +222,11 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
                       http::ListenerOptions options, const cimi::GenericTypes* types,
                       zookeeper::SessionOptions zookeeper_options) {
   const Settings& settings = *settings_of_program;
-  runtime::StopSignal stop(*loop);
   events::Hub hub;  // before the store, whose thread calls it
   const auto store = store::open_sqlite_store(settings.text("database"));
+  // Not before the store: until a long migration has ended SIGTERM ends the process, and the
+  // database is as it was before.
+  runtime::StopSignal stop(*loop);
   store->observe(hub.observer());
   co_await ensure_administrator(*store, settings);
   auto fresh_key = access::hex(access::random_bytes(32));

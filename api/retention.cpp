@@ -8,7 +8,8 @@
 namespace jobengine::api {
 namespace {
 
-// Of the writing thread's time a batch of removals takes some milliseconds: the rest is for others.
+// A batch holds up the writes that are asked for meanwhile, so it is small; the rest is theirs.
+constexpr std::size_t at_once = 25;
 constexpr auto rest = std::chrono::milliseconds(20);
 
 // A job goes at most this much later than its age demands.
@@ -58,6 +59,7 @@ awaitable<void> Retention::remove_old(runtime::Event* stopping) {
   const auto begin = runtime::Clock::now();
   std::int64_t removed = 0;
   store::Pace pace;
+  pace.at_once = at_once;
   pace.rest = rest;
   pace.ended = stopping;
   pace.removed = [this, &removed](std::int64_t jobs) {

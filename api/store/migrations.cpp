@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "common/runtime/asio.hpp"
 #include "common/runtime/failure.hpp"
+#include "common/telemetry/log.hpp"
 
 namespace jobengine::api::store {
 namespace {
@@ -118,6 +120,28 @@ void check_owner(Connection& connection, std::int64_t version, const std::string
                          "job-api or a new file");
 }
 
+// What each is for, in the log. A large database takes its time: a minute for a million jobs.
+constexpr std::array<std::string_view, migrations.size()> purposes = {
+    "tables and indexes", "what each claim shows of a document",
+    "counts by state, tags and names of jobs, further indexes"};
+
+void apply(Connection& connection, std::size_t migration, bool fresh) {
+  const auto number = static_cast<std::int64_t>(migration) + 1;
+  const auto begin = runtime::Clock::now();
+  if (!fresh) {
+    telemetry::info(
+        "the database is brought to a newer form; requests wait until it is done",
+        {{"migration", number}, {"of", migrations.size()}, {"purpose", purposes.at(migration)}});
+  }
+  connection.run(std::string(migrations.at(migration)));
+  connection.run("PRAGMA user_version = " + std::to_string(number));
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(runtime::Clock::now() - begin);
+  if (!fresh) {
+    telemetry::info("the migration is done", {{"migration", number}, {"ms", took.count()}});
+  }
+}
+
 }  // namespace
 
 void migrate(Connection& connection, const std::string& file, std::size_t versions) {
@@ -133,8 +157,7 @@ void migrate(Connection& connection, const std::string& file, std::size_t versio
   }
   const auto end = std::min(versions, migrations.size());
   for (auto next = static_cast<std::size_t>(version); next < end; ++next) {
-    connection.run(std::string(migrations[next]));
-    connection.run("PRAGMA user_version = " + std::to_string(next + 1));
+    apply(connection, next, /*fresh=*/version == 0);
   }
   connection.run("PRAGMA application_id = " + std::to_string(application_id));
   connection.run("COMMIT");

@@ -17,9 +17,8 @@
 namespace jobengine::api::store {
 namespace {
 
-// A bulk change writes this many rows in one transaction, about 5 ms: longer ones would hold up
-// other writes. It looks for many more at once, because finding them may mean sorting all.
-constexpr std::size_t rows_at_once = 100;
+// A bulk change looks for many more rows than it writes in one transaction, because finding them
+// may mean sorting all.
 constexpr std::int64_t rows_found_at_once = 10'000;
 
 // A search that is done after this was not worth a change of threads.
@@ -111,11 +110,11 @@ class SqliteStore : public Store {
       *unused = reader.unused_acls(given_up);
     };
     co_await reading_.run(ReadingThreads::Purpose::Bulk, std::move(find));
-    for (std::size_t first = 0; first < unused->size(); first += rows_at_once) {
+    for (std::size_t first = 0; first < unused->size(); first += pace.at_once) {
       const bool ended = co_await rested(&pace);
       if (ended) co_return;
       std::function<void(ResourceWriter&)> apply =
-          [some = part(*unused, first)](ResourceWriter& writer) {
+          [some = part(*unused, first, pace.at_once)](ResourceWriter& writer) {
             writer.remove_unused_acls(some);
           };
       co_await write(std::move(apply));
@@ -161,8 +160,9 @@ class SqliteStore : public Store {
   }
 
   // What one transaction takes of them.
-  static std::vector<std::int64_t> part(const std::vector<std::int64_t>& rows, std::size_t first) {
-    const auto end = std::min(rows.size(), first + rows_at_once);
+  static std::vector<std::int64_t> part(const std::vector<std::int64_t>& rows, std::size_t first,
+                                        std::size_t most) {
+    const auto end = std::min(rows.size(), first + most);
     return {rows.begin() + static_cast<std::ptrdiff_t>(first),
             rows.begin() + static_cast<std::ptrdiff_t>(end)};
   }
@@ -191,10 +191,10 @@ class SqliteStore : public Store {
             reader.matching_rows(walk->selection, walk->place, rows_found_at_once, given_up);
       };
       co_await reading_.run(ReadingThreads::Purpose::Bulk, std::move(find));
-      for (std::size_t first = 0; first < walk->rows.size(); first += rows_at_once) {
+      for (std::size_t first = 0; first < walk->rows.size(); first += pace.at_once) {
         const bool ended = co_await rested(&pace);
         if (ended) co_return total;
-        const auto some = part(walk->rows, first);
+        const auto some = part(walk->rows, first, pace.at_once);
         std::function<void(ResourceWriter&)> apply = [walk, batch, some](ResourceWriter& writer) {
           walk->done = batch(writer, some, walk->selection);
         };

@@ -131,8 +131,10 @@ struct CommitObserver {
 
 // How a walk over many documents makes room for others.
 struct Pace {
-  runtime::Duration rest{0};        // between two batches
-  runtime::Event* ended = nullptr;  // of the caller's loop; once raised, no further batch begins
+  std::size_t at_once = 100;  // documents in one transaction; others' writes wait for it
+  runtime::Duration rest{0};  // between two batches
+  // Of the caller's loop; once it is raised no further batch begins.
+  runtime::Event* ended = nullptr;
   std::function<void(std::int64_t)> removed;  // told how many after each batch; may be empty
 };
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "api/cimi/timestamp.hpp"
+#include "api/store/migrations.hpp"
 #include "api/store/sqlite_connection.hpp"
 #include "api/store/store.hpp"
 #include "tests/integration/api/exchange.hpp"
@@ -172,6 +173,24 @@ TEST_CASE("retention: a stop does not wait for the removal of many jobs", "[api]
   CHECK(left > 0);
   server.restart();
   wait_until([&] { return rows(setup.file, "resource WHERE collection = 'job'") < left; });
+}
+
+TEST_CASE("migration: a database of an older version is brought on, and the log says so",
+          "[api][migration]") {
+  const Retaining setup;
+  {
+    Connection connection(setup.file, Connection::Access::ReadAndWrite);
+    migrate(connection, setup.file, /*versions=*/1);
+  }
+  const ApiServer server(setup.with("0"));
+  const auto log = server.log();
+  for (const char* text : {"brought to a newer form", "what each claim shows", "counts by state"}) {
+    CAPTURE(text);
+    CHECK(log.find(text) != std::string::npos);
+  }
+  CHECK(log.find("the migration is done") != log.rfind("the migration is done"));
+  const ApiServer fresh;
+  CHECK(fresh.log().find("migration") == std::string::npos);
 }
 
 }  // namespace

@@ -103,6 +103,9 @@ TEST_CASE("store: a write without room is refused, and later ones go on", "[stor
     };
     for (int i = 0; i < 10; ++i) group.spawn(attempt(*store, "job/" + std::to_string(i), refused));
     co_await group.join();
+    // Reading goes on while there is no room.
+    const auto still = co_await store->get("job/before");
+    CHECK(still);
     ::setrlimit(RLIMIT_FSIZE, &before);
     CHECK(refused > 0);
     SearchRequest all;
