@@ -19,27 +19,6 @@ constexpr std::int64_t few_documents = 5000;
 // What a bulk change looks for is all worked off, and not in vain.
 constexpr auto longest_bulk_step = std::chrono::seconds(120);
 
-// What to sort by; nothing for a name no document can be asked for. Missing values come last in
-// both directions, as in the original; so does what is not seen.
-std::string order_term(const Ordering& ordering, const std::string& collection,
-                       const filter::Sight& sight, std::vector<filter::SqlValue>& values) {
-  const auto& mapping = mapping_of(collection);
-  const auto path = filter::joined_path(ordering.path);
-  std::string term;
-  if (const auto column = mapping.columns.find(path); column != mapping.columns.end()) {
-    term = column->second.name;
-  } else {
-    const auto place = filter::json_path(ordering.path);
-    if (!place) return {};
-    values.emplace_back(*place);
-    term = "json_extract(document, ?" + std::to_string(values.size()) + ")";
-    if (mapping.types.dates.contains(path)) term = "je_millis(" + term + ")";
-  }
-  const auto& seen = sight.of(ordering.path, mapping);
-  if (!seen.empty()) term = "CASE WHEN " + seen + " THEN " + term + " END";
-  return term + (ordering.descending ? " DESC" : " ASC NULLS LAST");
-}
-
 nlohmann::json document_of(const std::string& text,
                            const std::optional<std::vector<std::string>>& only) {
   if (!only) return nlohmann::json::parse(text);
@@ -206,33 +185,18 @@ std::int64_t ResourceReader::seen_documents(const SearchRequest& request) {
 }
 
 std::int64_t ResourceReader::count(const Selection& selection) {
-  const std::string counting = selection.of_kinds
-                                   ? "SELECT coalesce(sum(documents), 0) FROM tally WHERE "
-                                   : "SELECT count(*) FROM resource WHERE ";
-  Statement statement(connection_, counting + selection.where);
-  statement.bind_all(selection.values);
+  const auto text = count_statement(selection);
+  Statement statement(connection_, text.sql);
+  statement.bind_all(text.values);
   return statement.step() ? statement.integer(0) : 0;
 }
 
 std::vector<StoredDocument> ResourceReader::page(const Selection& selection,
                                                  const SearchRequest& request,
                                                  const TimeLimit& limit) {
-  auto values = selection.values;
-  std::string order;
-  for (const auto& ordering : request.order) {
-    const auto term = order_term(ordering, request.collection, selection.sight, values);
-    if (!term.empty()) order += term + ", ";
-  }
-  std::string sql =
-      "SELECT id, document, revision, awaits_entry FROM resource WHERE " + selection.where;
-  // The row makes pages of equal values stable; in the direction of the last term an index has it.
-  if (!order.empty()) {
-    sql += " ORDER BY " + order + (request.order.back().descending ? "row DESC" : "row");
-  }
-  sql += " LIMIT " + std::to_string(request.limit) + " OFFSET " +
-         std::to_string(std::max<std::int64_t>(request.offset, 0));
-  Statement statement(connection_, sql);
-  statement.bind_all(values);
+  const auto text = page_statement(selection, request);
+  Statement statement(connection_, text.sql);
+  statement.bind_all(text.values);
   std::vector<StoredDocument> rows;
   std::size_t bytes = 0;
   while (statement.step()) {

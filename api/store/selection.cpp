@@ -42,12 +42,62 @@ constexpr std::array<std::string_view, 2> found_by_row = {"id", "tags"};
 constexpr std::array<std::string_view, 5> selective = {"id", "tags", "parent-job",
                                                        "target-resource/href", "name"};
 
+// The values one of which the attribute must have; nothing when the filter does not say so.
+std::vector<filter::Scalar> values_of(const Node& node, std::string_view name) {
+  if (node.kind == Node::Kind::And) {
+    for (const auto& part : node.parts) {
+      if (auto values = values_of(part, name); !values.empty()) return values;
+    }
+    return {};
+  }
+  if (node.kind == Node::Kind::Or || !is_equal_to_a_value(node.comparison)) return {};
+  if (filter::joined_path(node.comparison.path) != name) return {};
+  const auto& operand = node.comparison.operand;
+  if (const auto* list = std::get_if<std::vector<filter::Scalar>>(&operand)) return *list;
+  return {std::get<filter::Scalar>(operand)};
+}
+
+// Whether few documents match, by several values: to sort these is quicker than to walk everything
+// in the wanted order, which SQLite prefers. By one value an index has them in order.
+bool sorted_after(const Node& node) {
+  const auto several = [&node](std::string_view name) { return values_of(node, name).size() > 1; };
+  if (std::any_of(selective.begin(), selective.end(), several)) return true;
+  const auto states = values_of(node, "state");
+  const auto unfinished = [](const filter::Scalar& state) {
+    const auto* text = std::get_if<std::string>(&state);
+    return text != nullptr && (*text == "QUEUED" || *text == "RUNNING");
+  };
+  return states.size() > 1 && std::all_of(states.begin(), states.end(), unfinished) &&
+         !values_of(node, "action").empty();
+}
+
 bool only_kinds(const Node& node) {
   if (node.kind != Node::Kind::Comparison) {
     return std::all_of(node.parts.begin(), node.parts.end(), only_kinds);
   }
   const auto path = filter::joined_path(node.comparison.path);
   return (path == "state" || path == "action") && node.comparison.op != filter::Operator::FullText;
+}
+
+// What to sort by; nothing for a name no document can be asked for. Missing values come last in
+// both directions, as in the original; so does what is not seen.
+std::string order_term(const Ordering& ordering, const std::string& collection,
+                       const filter::Sight& sight, std::vector<filter::SqlValue>& values) {
+  const auto& mapping = mapping_of(collection);
+  const auto path = filter::joined_path(ordering.path);
+  std::string term;
+  if (const auto column = mapping.columns.find(path); column != mapping.columns.end()) {
+    term = column->second.name;
+  } else {
+    const auto place = filter::json_path(ordering.path);
+    if (!place) return {};
+    values.emplace_back(*place);
+    term = "json_extract(document, ?" + std::to_string(values.size()) + ")";
+    if (mapping.types.dates.contains(path)) term = "je_millis(" + term + ")";
+  }
+  const auto& seen = sight.of(ordering.path, mapping);
+  if (!seen.empty()) term = "CASE WHEN " + seen + " THEN " + term + " END";
+  return term + (ordering.descending ? " DESC" : " ASC NULLS LAST");
 }
 
 }  // namespace
@@ -84,6 +134,32 @@ Selection selection_of(const SearchRequest& request, Seen seen) {
                                                 values, selection.sight);
   }
   return selection;
+}
+
+StatementText count_statement(const Selection& selection) {
+  const std::string counting = selection.of_kinds
+                                   ? "SELECT coalesce(sum(documents), 0) FROM tally WHERE "
+                                   : "SELECT count(*) FROM resource WHERE ";
+  return {counting + selection.where, selection.values};
+}
+
+StatementText page_statement(const Selection& selection, const SearchRequest& request) {
+  StatementText text{
+      "SELECT id, document, revision, awaits_entry FROM resource WHERE " + selection.where,
+      selection.values};
+  std::string order;
+  const bool sorted = request.filter && sorted_after(*request.filter);
+  for (const auto& ordering : request.order) {
+    const auto term = order_term(ordering, request.collection, selection.sight, text.values);
+    if (!term.empty()) order += (sorted ? "+" : "") + term + ", ";
+  }
+  // The row makes pages of equal values stable; in the direction of the last term an index has it.
+  if (!order.empty()) {
+    text.sql += " ORDER BY " + order + (request.order.back().descending ? "row DESC" : "row");
+  }
+  text.sql += " LIMIT " + std::to_string(request.limit) + " OFFSET " +
+              std::to_string(std::max<std::int64_t>(request.offset, 0));
+  return text;
 }
 
 }  // namespace jobengine::api::store

@@ -26,4 +26,13 @@ enum class Seen { Few, Many };
 bool depends_on_seen(const SearchRequest& request);
 Selection selection_of(const SearchRequest& request, Seen seen = Seen::Many);
 
+struct StatementText {
+  std::string sql;
+  std::vector<filter::SqlValue> values;
+};
+// How many match.
+StatementText count_statement(const Selection& selection);
+// The page that is asked for: id, document, revision, awaits_entry.
+StatementText page_statement(const Selection& selection, const SearchRequest& request);
+
 }  // namespace jobengine::api::store
