@@ -12,7 +12,7 @@ namespace ip = boost::asio::ip;
 
 std::optional<ip::address> parsed(const std::string& text) {
   boost::system::error_code error;
-  const auto address = ip::make_address(text, error);
+  auto address = ip::make_address(text, error);
   if (error) return std::nullopt;
   if (address.is_v6() && address.to_v6().is_v4_mapped()) {
     return ip::address(ip::make_address_v4(ip::v4_mapped, address.to_v6()));

@@ -63,13 +63,11 @@ AccountDocuments documents_of(const NewAccount& account, WallTime now) {
   return made;
 }
 
-store::Decide putting(const json& document) {
-  return [document](const store::StoredDocument*) {
-    store::Decision decision;
-    decision.kind = store::Decision::Kind::Put;
-    decision.document = document;
-    return decision;
-  };
+store::Decision put_of(const json& document) {
+  store::Decision decision;
+  decision.kind = store::Decision::Kind::Put;
+  decision.document = document;
+  return decision;
 }
 
 }  // namespace
@@ -110,23 +108,21 @@ awaitable<AccountMade> create_account(store::Store& store, NewAccount account) {
     };
     changes.push_back(std::move(check));
   }
-  auto unless_refused = [made](store::Decide decide) {
-    return [made, decide = std::move(decide)](const store::StoredDocument* current) {
-      const bool refused = made->name_taken || !made->missing_group.empty();
-      return refused ? store::Decision() : decide(current);
-    };
-  };
+  const auto refused = [made] { return made->name_taken || !made->missing_group.empty(); };
   for (const json* document : {&documents.identifier, &documents.user, &documents.credential}) {
-    store::Change put;
+    auto& put = changes.emplace_back();
     put.id = (*document)["id"];
-    put.decide = unless_refused(putting(*document));
-    changes.push_back(std::move(put));
+    put.decide = [refused, document = *document](const store::StoredDocument*) {
+      return refused() ? store::Decision() : put_of(document);
+    };
   }
   const auto user_id = documents.user["id"].get<std::string>();
   for (const auto& group : account.groups) {
     store::Change join;
     join.id = group;
-    join.decide = unless_refused(adding_member(user_id));
+    join.decide = [refused, add = adding_member(user_id)](const store::StoredDocument* current) {
+      return refused() ? store::Decision() : add(current);
+    };
     changes.push_back(std::move(join));
   }
   co_await store.change(std::move(changes));

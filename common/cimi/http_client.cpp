@@ -283,8 +283,8 @@ awaitable<HttpOutcome> exchange(std::shared_ptr<Inbox> inbox, http_client client
 // An answer that is read piece by piece. `response` is set on the library's thread, before the
 // outcome is handed in, and used on the loop afterwards.
 struct HttpBody::Source {
-  Source(std::shared_ptr<Inbox> box, http_client used)
-      : inbox(std::move(box)), client(std::move(used)) {}
+  Source(std::shared_ptr<Inbox> box, const http_client& used)
+      : inbox(std::move(box)), client(used) {}
   const std::shared_ptr<Inbox> inbox;
   http_client client;
   pplx::cancellation_token_source cancel;
