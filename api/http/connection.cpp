@@ -26,6 +26,7 @@ Response refusing(const Refusal& refusal) {
   response.status = refusal.status;
   response.body = R"({"status":)" + std::to_string(refusal.status) + R"(,"message":")" +
                   refusal.message + R"("})";
+  if (refusal.status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;
 }
 
@@ -66,6 +67,8 @@ void Connection::sweep(runtime::TimePoint now) {
 
 void Connection::drain() {
   if (is_linked()) transport_->interrupt();
+  // Not only interrupted: the handshake may be about to go on.
+  if (opening_) transport_->close();
   if (stream_ != nullptr) stream_->stop();
 }
 
@@ -77,6 +80,7 @@ void Connection::cut() {
 awaitable<void> Connection::serve() {
   transport_->expect_in(options().request_limit);
   bool more = co_await transport_->open();
+  opening_ = false;
   while (more && !rules_.draining) {
     const bool begun = co_await wait_for_request();
     if (!begun) break;
@@ -139,11 +143,10 @@ awaitable<bool> Connection::serve_request() {
     co_await write_stream(std::move(response), exchange);
     co_return false;
   }
-  if (is_worth_packing(response, options().compress_above)) {
-    response.headers.emplace_back("Vary", "Accept-Encoding");
-    if (gzip) co_await pack(response);
-  }
-  const bool written = co_await write_within_budget(std::move(response), exchange);
+  const bool worth_packing = is_worth_packing(response, options().compress_above);
+  if (worth_packing) response.headers.emplace_back("Vary", "Accept-Encoding");
+  const bool pack_it = worth_packing && gzip;
+  const bool written = co_await write_within_budget(std::move(response), exchange, pack_it);
   co_return written&& exchange.keep_alive && !rules_.draining;
 }
 
@@ -226,11 +229,15 @@ awaitable<void> Connection::pack(Response& response) {
   response.headers.emplace_back("Content-Encoding", "gzip");
 }
 
-awaitable<bool> Connection::write_within_budget(Response response, Exchange exchange) {
+awaitable<bool> Connection::write_within_budget(Response response, Exchange exchange,
+                                                bool pack_it) {
   HeldMemory held(rules_.shared.budget);
   if (!held.grow_to(response.body.size())) {
     response = refusing({503, "too many large answers at once"});
-    response.headers.emplace_back("Retry-After", "1");
+  } else if (pack_it) {
+    // Others are served meanwhile, and what they are answered comes on top.
+    co_await pack(response);
+    held.shrink_to(response.body.size());
   }
   const bool written = co_await write(std::move(response), exchange);
   co_return written;

@@ -82,7 +82,7 @@ class Connection final : public IdleConnection {
   awaitable<bool> serve_request();
   awaitable<bool> read_request(RequestReader& reader, HeldMemory& held);
   awaitable<void> pack(Response& response);
-  awaitable<bool> write_within_budget(Response response, Exchange exchange);
+  awaitable<bool> write_within_budget(Response response, Exchange exchange, bool pack_it);
   awaitable<bool> receive();
   awaitable<Response> handle(Request request);
   awaitable<bool> write(Response response, Exchange exchange);
@@ -101,6 +101,7 @@ class Connection final : public IdleConnection {
   LaneRules& rules_;
   std::string received_;  // what came and is not read yet begins at `read_`
   std::size_t read_ = 0;
+  bool opening_ = true;             // no request can have begun
   AnswerStream* stream_ = nullptr;  // while one is being sent
 };
 

@@ -39,6 +39,13 @@ class HeldMemory {
     return true;
   }
 
+  // Gives back what is beyond that.
+  void shrink_to(std::size_t size) {
+    if (size >= held_) return;
+    budget_.held_ -= held_ - size;
+    held_ = size;
+  }
+
  private:
   MemoryBudget& budget_;
   std::size_t held_ = 0;

@@ -55,7 +55,10 @@ Transport::Transfer TlsTransport::try_open() {
 void TlsTransport::refuse_plain_http() {
   std::array<char, record> room{};
   error_code failure;
-  while (!failure) socket().read_some(asio::buffer(room), failure);
+  // Who never ends loses the answer, and keeps nobody waiting.
+  for (std::size_t read = 0; read < turn && !failure;) {
+    read += socket().read_some(asio::buffer(room), failure);
+  }
   failure = {};
   socket().write_some(asio::buffer(plain_http_answer), failure);
 }

@@ -1,8 +1,10 @@
 #include "api/http/listener.hpp"
 
 #include <catch2/catch.hpp>
+#include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "api/http/request_body.hpp"
 #include "common/runtime/event_loop.hpp"
@@ -47,8 +49,8 @@ struct Server {
   std::atomic<bool> release{false};
   std::optional<Listener> listener;
 
-  explicit Server(ListenerOptions options = {}) {
-    options.threads = 2;
+  explicit Server(ListenerOptions options = {}, int threads = 2) {
+    options.threads = threads;
     options.header_limit = 4096;
     options.body_limit = 10000;
     options.idle_limit = std::chrono::milliseconds(700);
@@ -197,6 +199,49 @@ TEST_CASE("listener: long answers are packed for who accepts it, and only for th
                             "Connection: close\r\n\r\n");
   const auto text = unpack_gzip(big.substr(big.find("\r\n\r\n") + 4), big_answer).text;
   CHECK(text == std::string(big_answer, 'x'));
+}
+
+// A gzip body of 64 MiB of one letter is small: what is held is the text it is made of.
+TEST_CASE("listener: answers that are being packed count as what is held", "[api]") {
+  ListenerOptions options;
+  options.memory_limit = big_answer + big_answer / 2;
+  Server server(options, 1);
+  std::vector<std::unique_ptr<Wire>> wires;
+  for (int i = 0; i < 4; ++i) {
+    wires.push_back(std::make_unique<Wire>(server.port()));
+    wires.back()->send(
+        "GET /big HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n");
+  }
+  std::size_t packed = 0;
+  std::size_t refused = 0;
+  for (const auto& wire : wires) {
+    const auto answer = wire->read_all();
+    packed += count(answer, "Content-Encoding: gzip");
+    if (!answer.starts_with("HTTP/1.1 503 ")) continue;
+    ++refused;
+    CHECK(answer.find("Retry-After: 1\r\n") != std::string::npos);
+  }
+  CHECK(packed > 0);
+  CHECK(refused > 0);
+  // All of it is given back.
+  const auto later = converse(server.port(), close_request("/big"));
+  CHECK(later.starts_with("HTTP/1.1 200 OK"));
+}
+
+TEST_CASE("listener: a request there is no memory for is told when to come back", "[api]") {
+  ListenerOptions options;
+  options.memory_limit = 6000;
+  Server server(options, 1);
+  const auto begin = [](Wire& wire) {
+    wire.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n" + std::string(4500, 'y'));
+  };
+  Wire first(server.port());
+  begin(first);
+  Wire second(server.port());
+  begin(second);
+  const auto answer = second.read_all();
+  CHECK(answer.starts_with("HTTP/1.1 503 "));
+  CHECK(answer.find("Retry-After: 1\r\n") != std::string::npos);
 }
 
 TEST_CASE("listener: what a handler throws is 500 and the connection goes on", "[api]") {

@@ -4,7 +4,10 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <optional>
+#include <thread>
+#include <vector>
 
 #include "api/http/listener.hpp"
 #include "common/runtime/event_loop.hpp"
@@ -52,10 +55,10 @@ struct Server {
   std::atomic<int> ended{0};
   std::optional<Listener> listener;
 
-  explicit Server(ListenerOptions options = {}) {
+  explicit Server(ListenerOptions options = {}, int threads = 2) {
     options.certificate_file = directory.file("cert.pem", tls.certificate);
     options.key_file = directory.file("key.pem", tls.key);
-    options.threads = 2;
+    options.threads = threads;
     auto handler = [this](Request request) { return answer(std::move(request), &ended); };
     listener.emplace(loop.context(), options, handler);
   }
@@ -146,6 +149,61 @@ TEST_CASE("TLS: plain HTTP is answered 400, anything else closed, none of it han
   Wire silent(server.port());
   CHECK(silent.read_all().empty());
   CHECK(converse_over_tls(server.port(), request("/1")).ends_with("over TLS"));
+}
+
+TEST_CASE("TLS: a stop does not wait for handshakes that go nowhere", "[api]") {
+  ListenerOptions options;
+  options.request_limit = std::chrono::minutes(5);
+  Server server(options, 1);
+  const Wire silent(server.port());
+  Wire begun(server.port());
+  begun.send("\x16\x03\x01\x02");
+  // Whoever came before is taken in by now.
+  CHECK(converse_over_tls(server.port(), request("/1")).ends_with("over TLS"));
+  const auto before = runtime::Clock::now();
+  server.loop.run(server.listener->stop(std::chrono::minutes(5)));
+  CHECK(runtime::Clock::now() - before < std::chrono::seconds(30));
+}
+
+// Whoever gets into `port` so far keeps sending until the other side has enough.
+class Flood {
+ public:
+  Flood(std::uint16_t port, std::string begin) : wire_(port) {
+    wire_.send(begin);
+    thread_ = std::thread([this] {
+      const std::string more(256 * 1024, 'x');
+      while (!stop_ && wire_.send(more)) {
+      }
+      ended_.set_value();
+    });
+  }
+  ~Flood() {
+    stop_ = true;
+    thread_.join();
+  }
+  Flood(const Flood&) = delete;
+  Flood& operator=(const Flood&) = delete;
+  bool ends_within(std::chrono::seconds limit) {
+    return ended_.get_future().wait_for(limit) == std::future_status::ready;
+  }
+
+ private:
+  Wire wire_;
+  std::atomic<bool> stop_{false};
+  std::promise<void> ended_;
+  std::thread thread_;
+};
+
+TEST_CASE("TLS: who floods the port with plain HTTP does not keep others waiting", "[api]") {
+  Server server({}, 1);
+  {
+    std::vector<std::unique_ptr<Flood>> floods;
+    for (int i = 0; i < 3; ++i) {
+      floods.push_back(std::make_unique<Flood>(server.port(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    }
+    CHECK(converse_over_tls(server.port(), request("/1")).ends_with("over TLS"));
+    for (const auto& flood : floods) CHECK(flood->ends_within(std::chrono::seconds(60)));
+  }
 }
 
 TEST_CASE("TLS: a stream ends when its client goes", "[api]") {
