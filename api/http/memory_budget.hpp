@@ -30,11 +30,11 @@ class HeldMemory {
   bool grow_to(std::size_t size) {
     if (size <= held_) return true;
     const auto more = size - held_;
-    const auto before = budget_.held_.fetch_add(more);
-    if (before + more > budget_.limit_ && before > held_) {
-      budget_.held_ -= more;
-      return false;
-    }
+    const auto limit = size <= little ? budget_.limit_ + budget_.limit_ / 4 : budget_.limit_;
+    auto before = budget_.held_.load();
+    do {
+      if (before + more > limit && before > held_) return false;
+    } while (!budget_.held_.compare_exchange_weak(before, before + more));
     held_ = size;
     return true;
   }
@@ -47,6 +47,10 @@ class HeldMemory {
   }
 
  private:
+  // So much has a quarter of the limit beyond it for itself: whoever fills the rest keeps nobody
+  // from small requests and answers.
+  static constexpr std::size_t little = 64U * 1024;
+
   MemoryBudget& budget_;
   std::size_t held_ = 0;
 };
