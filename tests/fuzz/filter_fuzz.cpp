@@ -142,7 +142,9 @@ class Table {
   }
 
   void fill(const std::vector<json>& documents) {
+    // Tags stand in rows of their own, which the writer takes out with their document.
     connection_.run("DELETE FROM resource");
+    connection_.run("DELETE FROM tag");
     writer_->begin();
     for (const auto& document : documents) {
       store::Decision put;
