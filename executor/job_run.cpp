@@ -150,8 +150,8 @@ awaitable<std::optional<Outcome>> JobRun::look_again(const cimi::Reply& after, b
 
 // ---- perform
 
-awaitable<std::shared_ptr<HostProcess>> JobRun::borrow_host(std::string plugin_file,
-                                                            std::string& failure) {
+awaitable<std::shared_ptr<ActionHost>> JobRun::borrow_host(std::string plugin_file,
+                                                           std::string& failure) {
   try {
     co_return co_await services_.hosts.borrow(std::move(plugin_file));
   } catch (const runtime::Failure& reason) {
@@ -165,7 +165,7 @@ awaitable<ActionEnd> JobRun::perform() {
   const CancellationWatch::Watched watched(services_.cancellations, request_.job_id, order_);
   ActionEnd end;
   std::string plugin_file = action.plugin_file;
-  std::shared_ptr<HostProcess> host = co_await borrow_host(std::move(plugin_file), end.message);
+  std::shared_ptr<ActionHost> host = co_await borrow_host(std::move(plugin_file), end.message);
   if (!host) {
     end.kind = ActionEnd::Kind::NotStarted;
     co_return end;

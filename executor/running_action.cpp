@@ -58,7 +58,7 @@ std::string complaint_about(const ApiRequestMessage& request) {
 
 // Outlives the run when the API takes longer than the action lives.
 awaitable<void> relay(cimi::Client& client, ApiRequestMessage asked,
-                      std::weak_ptr<HostProcess> host) {
+                      std::weak_ptr<ActionHost> host) {
   const std::uint64_t number = asked.request;
   cimi::Request request;
   request.method = std::move(asked.method);
@@ -75,7 +75,7 @@ awaitable<void> relay(cimi::Client& client, ApiRequestMessage asked,
 
 RunningAction::RunningAction(const Surroundings& surroundings, const Hold& hold, std::string job_id,
                              JobReport& report, StopOrder& order, std::string& etag,
-                             std::shared_ptr<HostProcess> host)
+                             std::shared_ptr<ActionHost> host)
     : client_(surroundings.client),
       background_(surroundings.background),
       limits_(surroundings.limits),
@@ -270,6 +270,13 @@ void RunningAction::on_log(int level, std::string line) {
   telemetry::log(levels.at(index), line, {{"job", job_id_}, {"from", "action"}});
 }
 
+void RunningAction::on_output(OutputStream stream, std::string_view line) {
+  telemetry::debug("an action printed",
+                   {{"job", job_id_},
+                    {"stream", stream == OutputStream::Stdout ? "stdout" : "stderr"},
+                    {"line", std::string(line)}});
+}
+
 void RunningAction::refuse_request(std::uint64_t number, const std::string& why) {
   ApiAnswerMessage answer;
   answer.request = number;
@@ -285,6 +292,10 @@ void RunningAction::on_api_request(ApiRequestMessage request) {
   } else {
     background_.spawn(relay(client_, std::move(request), host_));
   }
+}
+
+void RunningAction::on_checkpoint(CheckpointMessage checkpoint) {
+  refuse_request(checkpoint.request, "this executor keeps no checkpoints");
 }
 
 }  // namespace jobengine::executor

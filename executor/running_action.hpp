@@ -9,7 +9,7 @@
 #include "common/runtime/event.hpp"
 #include "common/runtime/task_group.hpp"
 #include "executor/hold.hpp"
-#include "executor/hosts/host_process.hpp"
+#include "executor/hosts/action_host.hpp"
 #include "executor/job_report.hpp"
 #include "executor/run_outcome.hpp"
 #include "executor/stop_order.hpp"
@@ -37,7 +37,7 @@ class RunningAction final : private HostListener {
 
   RunningAction(const Surroundings& surroundings, const Hold& hold, std::string job_id,
                 JobReport& report, StopOrder& order, std::string& etag,
-                std::shared_ptr<HostProcess> host);
+                std::shared_ptr<ActionHost> host);
 
   // Returns when the action has ended, of itself or stopped by `order`. No edit of the job is in
   // flight then; what was not written yet is in the report.
@@ -56,7 +56,9 @@ class RunningAction final : private HostListener {
   void on_status(std::string text) override;
   void on_affected_resource(std::string href) override;
   void on_log(int level, std::string line) override;
+  void on_output(OutputStream stream, std::string_view line) override;
   void on_api_request(ApiRequestMessage request) override;
+  void on_checkpoint(CheckpointMessage checkpoint) override;
 
   cimi::Client& client_;
   runtime::TaskGroup& background_;
@@ -66,7 +68,7 @@ class RunningAction final : private HostListener {
   JobReport& report_;
   StopOrder& order_;
   std::string& etag_;  // of the job, after each edit
-  std::shared_ptr<HostProcess> host_;
+  std::shared_ptr<ActionHost> host_;
   runtime::TaskGroup tasks_;
 
   LeaseStamp lease_sent_ = 0;

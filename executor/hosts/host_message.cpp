@@ -32,6 +32,7 @@ class Reader {
 
   const std::string& type() const { return type_; }
 
+  bool has(const char* name) const { return message_.contains(name); }
   const json& member(const char* name) const {
     const auto found = message_.find(name);
     if (found == message_.end()) refuse(name, "is missing");
@@ -80,6 +81,7 @@ struct Encoder {
     message["attempt"] = run.attempt;
     message["resumed"] = run.resumed;
     message["lease"] = run.lease;
+    if (!run.checkpoint.empty()) message["checkpoint"] = run.checkpoint;
     return message;
   }
   json operator()(const StopMessage&) const { return message_of("stop"); }
@@ -143,11 +145,19 @@ struct Encoder {
     message["as"] = request.as_identity;
     return message;
   }
+  json operator()(const CheckpointMessage& checkpoint) const {
+    json message = message_of("checkpoint");
+    message["request"] = checkpoint.request;
+    message["text"] = checkpoint.text;
+    return message;
+  }
   json operator()(const ResultMessage& result) const {
     json message = message_of("result");
     message["return-code"] = result.return_code;
     message["outcome"] = result.outcome;
     message["message"] = result.message;
+    if (result.retry_delay_ms != 0) message["retry-delay"] = result.retry_delay_ms;
+    if (!result.worn.empty()) message["worn"] = result.worn;
     return message;
   }
 };
@@ -199,6 +209,7 @@ ToHost decode_to_host(std::string_view line) {
     run.attempt = reader.number<std::int32_t>("attempt");
     run.resumed = reader.boolean("resumed");
     run.lease = reader.number<LeaseStamp>("lease");
+    if (reader.has("checkpoint")) run.checkpoint = reader.text("checkpoint");
     return run;
   }
   if (type == "stop") return StopMessage{};
@@ -221,8 +232,18 @@ FromHost decode_from_host(std::string_view line) {
   if (type == "log") return LogMessage{reader.number<std::int32_t>("level"), reader.text("line")};
   if (type == "api-request") return request_from(reader);
   if (type == "result") {
-    return ResultMessage{reader.number<std::int64_t>("return-code"),
-                         reader.number<std::int32_t>("outcome"), reader.text("message")};
+    ResultMessage result;
+    result.return_code = reader.number<std::int64_t>("return-code");
+    result.outcome = reader.number<std::int32_t>("outcome");
+    result.message = reader.text("message");
+    if (reader.has("retry-delay")) {
+      result.retry_delay_ms = reader.number<std::int64_t>("retry-delay");
+    }
+    if (reader.has("worn")) result.worn = reader.text("worn");
+    return result;
+  }
+  if (type == "checkpoint") {
+    return CheckpointMessage{reader.number<std::uint64_t>("request"), reader.text("text")};
   }
   throw runtime::Failure("a message of the unknown type \"" + type + "\"");
 }

@@ -28,13 +28,14 @@ struct RunMessage {
   std::int32_t attempt = 1;
   bool resumed = false;
   LeaseStamp lease = 0;
+  std::string checkpoint;  // JSON text an earlier attempt saved; empty: none
 };
 struct StopMessage {};
 struct LeaseMessage {
   LeaseStamp lease = 0;
 };
 struct ApiAnswerMessage {
-  std::uint64_t request = 0;  // of the ApiRequestMessage
+  std::uint64_t request = 0;  // of the ApiRequestMessage or CheckpointMessage
   std::int32_t status = 0;
   std::string body;
 };
@@ -63,7 +64,7 @@ struct LogMessage {
   std::string line;
 };
 struct ApiRequestMessage {
-  std::uint64_t request = 0;  // unique in the life of the host
+  std::uint64_t request = 0;  // unique in the life of the host, checkpoints included
   std::string method;
   std::string path;
   std::string content_type;
@@ -71,14 +72,21 @@ struct ApiRequestMessage {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string as_identity;
 };
+// Answered with an ApiAnswerMessage: status 200 once it is kept; 0, and why not, otherwise.
+struct CheckpointMessage {
+  std::uint64_t request = 0;
+  std::string text;  // JSON
+};
 struct ResultMessage {
   std::int64_t return_code = 0;
   std::int32_t outcome = 0;  // je_outcome
   std::string message;
+  std::int64_t retry_delay_ms = 0;  // with JE_OUTCOME_RETRY_LATER: not before so long
+  std::string worn;                 // why this host must not be used again; empty: it may
 };
-using FromHost =
-    std::variant<ReadyMessage, RefusedMessage, ProgressMessage, StatusMessage,
-                 AffectedResourceMessage, LogMessage, ApiRequestMessage, ResultMessage>;
+using FromHost = std::variant<ReadyMessage, RefusedMessage, ProgressMessage, StatusMessage,
+                              AffectedResourceMessage, LogMessage, ApiRequestMessage,
+                              CheckpointMessage, ResultMessage>;
 
 // A whole line, newline included. Bytes that are no UTF-8 are replaced.
 std::string encode(const ToHost& message);

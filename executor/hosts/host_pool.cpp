@@ -7,7 +7,7 @@ namespace jobengine::executor {
 
 namespace {
 
-awaitable<void> end(std::shared_ptr<HostProcess> host) {
+awaitable<void> end(std::shared_ptr<ActionHost> host) {
   co_await host->close();
 }
 
@@ -16,10 +16,10 @@ awaitable<void> end(std::shared_ptr<HostProcess> host) {
 HostPool::HostPool(asio::io_context& loop, HostCommand command, HostPoolLimits limits)
     : loop_(loop), command_(std::move(command)), limits_(limits), retiring_(loop.get_executor()) {}
 
-awaitable<std::shared_ptr<HostProcess>> HostPool::borrow(std::string plugin_file) {
+awaitable<std::shared_ptr<ActionHost>> HostPool::borrow(std::string plugin_file) {
   for (std::size_t i = idle_.size(); i-- > 0;) {
     if (idle_[i]->plugin_file() != plugin_file) continue;
-    std::shared_ptr<HostProcess> host = std::move(idle_[i]);
+    std::shared_ptr<ActionHost> host = std::move(idle_[i]);
     idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
     if (host->reusable()) co_return host;
     retire(std::move(host));
@@ -28,20 +28,20 @@ awaitable<std::shared_ptr<HostProcess>> HostPool::borrow(std::string plugin_file
   co_return co_await HostProcess::start(loop_, std::move(command), std::move(plugin_file));
 }
 
-void HostPool::give_back(std::shared_ptr<HostProcess> host) {
+void HostPool::give_back(std::shared_ptr<ActionHost> host) {
   if (!host->reusable() || host->jobs_run() >= limits_.jobs_until_replaced) {
     retire(std::move(host));
     return;
   }
   idle_.push_back(std::move(host));
   if (idle_.size() > limits_.most_idle) {
-    std::shared_ptr<HostProcess> longest_idle = std::move(idle_.front());
+    std::shared_ptr<ActionHost> longest_idle = std::move(idle_.front());
     idle_.erase(idle_.begin());
     retire(std::move(longest_idle));
   }
 }
 
-void HostPool::retire(std::shared_ptr<HostProcess> host) {
+void HostPool::retire(std::shared_ptr<ActionHost> host) {
   retiring_.spawn(end(std::move(host)));
 }
 

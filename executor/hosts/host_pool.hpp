@@ -21,9 +21,9 @@ class HostPool {
   HostPool(asio::io_context& loop, HostCommand command, HostPoolLimits limits);
 
   // A warm host of the plugin, or a new one. Throws runtime::Failure when none can be started.
-  awaitable<std::shared_ptr<HostProcess>> borrow(std::string plugin_file);
+  awaitable<std::shared_ptr<ActionHost>> borrow(std::string plugin_file);
   // Keeps it for the next job, or ends it: broken, worn out, or one too many.
-  void give_back(std::shared_ptr<HostProcess> host);
+  void give_back(std::shared_ptr<ActionHost> host);
 
   std::size_t idle() const { return idle_.size(); }
 
@@ -31,12 +31,12 @@ class HostPool {
   awaitable<void> close();
 
  private:
-  void retire(std::shared_ptr<HostProcess> host);
+  void retire(std::shared_ptr<ActionHost> host);
 
   asio::io_context& loop_;
   HostCommand command_;
   HostPoolLimits limits_;
-  std::vector<std::shared_ptr<HostProcess>> idle_;  // the last used one last
+  std::vector<std::shared_ptr<ActionHost>> idle_;  // the last used one last
   runtime::TaskGroup retiring_;
 };
 

@@ -91,7 +91,7 @@ awaitable<std::shared_ptr<HostProcess>> HostProcess::start(asio::io_context& loo
 }
 
 bool HostProcess::reusable() const {
-  return !broken_ && listener_ == nullptr && !ended_.raised();
+  return !broken_ && !worn_ && listener_ == nullptr && !ended_.raised();
 }
 
 awaitable<HostRunEnd> HostProcess::run(RunMessage message, HostListener& listener) {
@@ -211,6 +211,11 @@ void HostProcess::accept(FromHost message) {
   }
   if (listener_ == nullptr) return;  // stray threads of an earlier job
   if (auto* result = std::get_if<ResultMessage>(&message)) {
+    worn_ = worn_ || !result->worn.empty();
+    if (!result->worn.empty()) {
+      telemetry::info("an action host is replaced",
+                      {{"plugin", plugin_file_}, {"reason", result->worn}});
+    }
     result_ = std::move(*result);
     news_.raise();
   } else if (auto* progress = std::get_if<ProgressMessage>(&message)) {
@@ -223,6 +228,8 @@ void HostProcess::accept(FromHost message) {
     listener_->on_log(log->level, std::move(log->line));
   } else if (auto* request = std::get_if<ApiRequestMessage>(&message)) {
     listener_->on_api_request(std::move(*request));
+  } else if (auto* checkpoint = std::get_if<CheckpointMessage>(&message)) {
+    listener_->on_checkpoint(std::move(*checkpoint));
   }
 }
 
