@@ -55,7 +55,13 @@ TEST_CASE("what a host says arrives as it was said") {
   CHECK(again.headers == request.headers);
   CHECK(again.as_identity == "user/jane");
 
-  const FromHost result = ResultMessage{-5, 1, "broke"};
+  ResultMessage said;
+  said.return_code = -5;
+  said.outcome = 1;
+  said.message = "broke";
+  said.retry_delay_ms = 2500;
+  said.worn = "leaked 3 threads";
+  const FromHost result = said;
   const auto result_again =
       std::get<ResultMessage>(decode_from_host(without_newline(encode(result))));
   CHECK(result_again.return_code == -5);
