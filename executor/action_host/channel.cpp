@@ -5,7 +5,9 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <deque>
 #include <exception>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -13,12 +15,6 @@
 #include "executor/action_host/lease_guard.hpp"
 
 namespace jobengine::executor {
-
-namespace {
-
-constexpr std::size_t most_waiting_logs = 1000;
-
-}  // namespace
 
 Channel::Channel(int descriptor, Receiver receive)
     : descriptor_(descriptor),
@@ -32,29 +28,9 @@ Channel::~Channel() {
   writer_.detach();
 }
 
-bool Channel::merge(const FromHost& message) {
-  const bool latest_counts = std::holds_alternative<ProgressMessage>(message) ||
-                             std::holds_alternative<StatusMessage>(message);
-  if (latest_counts) {
-    for (FromHost& earlier : waiting_) {
-      if (earlier.index() != message.index()) continue;
-      earlier = message;
-      return true;
-    }
-  }
-  if (std::holds_alternative<LogMessage>(message)) {
-    if (waiting_logs_ >= most_waiting_logs) {
-      ++dropped_logs_;
-      return true;
-    }
-    ++waiting_logs_;
-  }
-  return false;
-}
-
 void Channel::send(FromHost message) {
   const std::lock_guard lock(mutex_);
-  if (!merge(message)) waiting_.push_back(std::move(message));
+  waiting_.add(std::move(message));
   changed_.notify_all();
 }
 
@@ -67,16 +43,10 @@ void Channel::write_messages() {
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return !waiting_.empty(); });
-    std::string lines;
-    if (dropped_logs_ > 0) {
-      const std::string text = std::to_string(dropped_logs_) + " log lines were dropped";
-      lines += encode(FromHost(LogMessage{2, text}));
-      dropped_logs_ = 0;
-    }
-    std::deque<FromHost> batch = std::exchange(waiting_, {});
-    waiting_logs_ = 0;
+    const std::deque<FromHost> batch = waiting_.take();
     writing_ = true;
     lock.unlock();
+    std::string lines;
     for (const FromHost& message : batch) lines += encode(message);
     std::string_view rest = lines;
     while (!rest.empty()) {

@@ -25,7 +25,7 @@ struct je_job {
   std::string document;
   std::int32_t attempt = 1;
   bool resumed = false;
-  Channel* channel = nullptr;
+  MessageSink* sink = nullptr;
   StopFlag* stop = nullptr;
   AnswerBook* answers = nullptr;
   std::int32_t outcome = JE_OUTCOME_RETURN_CODE;  // action thread only
@@ -77,7 +77,7 @@ void api_request(je_job* job, const je_api_request* request, je_api_answer answe
   message.as_identity = copied(request->as_identity);
   message.request = job->answers->open();
   const std::uint64_t number = message.request;
-  job->channel->send(std::move(message));
+  job->sink->send(std::move(message));
   const ApiAnswerMessage reply = job->answers->wait(number);
   answer(context, reply.status, borrowed(reply.body));
 }
@@ -95,16 +95,16 @@ je_host make_host() {
   host.job_attempt = [](const je_job* job) { return job->attempt; };
   host.job_resumed = [](const je_job* job) { return std::int32_t{job->resumed ? 1 : 0}; };
   host.set_progress = [](je_job* job, std::int32_t percent) {
-    job->channel->send(ProgressMessage{std::clamp(percent, 0, 100)});
+    job->sink->send(ProgressMessage{std::clamp(percent, 0, 100)});
   };
   host.set_status = [](je_job* job, je_string text) {
-    job->channel->send(StatusMessage{copied(text)});
+    job->sink->send(StatusMessage{copied(text)});
   };
   host.add_affected_resource = [](je_job* job, je_string href) {
-    job->channel->send(AffectedResourceMessage{copied(href)});
+    job->sink->send(AffectedResourceMessage{copied(href)});
   };
   host.log = [](je_job* job, std::int32_t level, je_string line) {
-    job->channel->send(LogMessage{level, copied(line)});
+    job->sink->send(LogMessage{level, copied(line)});
   };
   host.stop_requested = [](const je_job* job) { return std::int32_t{job->stop->raised() ? 1 : 0}; };
   host.wait_for_stop = [](const je_job* job, std::int64_t milliseconds) {
@@ -190,7 +190,7 @@ ApiAnswerMessage AnswerBook::wait(std::uint64_t request) {
   return answer;
 }
 
-JobContext::JobContext(RunMessage run, Channel& channel, StopFlag& stop, AnswerBook& answers)
+JobContext::JobContext(RunMessage run, MessageSink& sink, StopFlag& stop, AnswerBook& answers)
     : job_(std::make_unique<je_job>()) {
   const auto document = nlohmann::json::parse(run.document);
   job_->id = text_at(document, "id");
@@ -202,7 +202,7 @@ JobContext::JobContext(RunMessage run, Channel& channel, StopFlag& stop, AnswerB
   job_->document = std::move(run.document);
   job_->attempt = run.attempt;
   job_->resumed = run.resumed;
-  job_->channel = &channel;
+  job_->sink = &sink;
   job_->stop = &stop;
   job_->answers = &answers;
 }

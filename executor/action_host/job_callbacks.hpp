@@ -12,7 +12,7 @@
 #include <optional>
 #include <string>
 
-#include "executor/action_host/channel.hpp"
+#include "executor/action_host/message_sink.hpp"
 #include "executor/hosts/host_message.hpp"
 
 namespace jobengine::executor {
@@ -54,10 +54,10 @@ class AnswerBook {
   std::map<std::uint64_t, std::optional<ApiAnswerMessage>> open_;
 };
 
-// One run. Built from the message that asks for it; `channel`, `stop` and `answers` outlive it.
+// One run. Built from the message that asks for it; `sink`, `stop` and `answers` outlive it.
 class JobContext {
  public:
-  JobContext(RunMessage run, Channel& channel, StopFlag& stop, AnswerBook& answers);
+  JobContext(RunMessage run, MessageSink& sink, StopFlag& stop, AnswerBook& answers);
   ~JobContext();
   JobContext(const JobContext&) = delete;
   JobContext& operator=(const JobContext&) = delete;

@@ -66,15 +66,18 @@ void expect_abi(const je_plugin& plugin) {
 
 }  // namespace
 
-PluginLibrary::PluginLibrary(const std::string& file) {
+PluginFile::PluginFile(const std::string& file) {
   expect_elf(file);
   void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) throw Failure(std::string("cannot be loaded: ") + ::dlerror());
-  const auto* plugin = static_cast<const je_plugin*>(::dlsym(library, JE_PLUGIN_ENTRY));
-  if (plugin == nullptr) refuse_symbol(library);
-  expect_abi(*plugin);
+  plugin_ = static_cast<const je_plugin*>(::dlsym(library, JE_PLUGIN_ENTRY));
+  if (plugin_ == nullptr) refuse_symbol(library);
+  expect_abi(*plugin_);
+}
+
+PluginLibrary::PluginLibrary(const PluginFile& file) {
   try {
-    create_actions(*plugin);
+    create_actions(file.plugin());
   } catch (...) {
     destroy_actions();
     throw;

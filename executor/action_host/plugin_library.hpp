@@ -1,4 +1,5 @@
-// One action plugin, loaded into this process; only ever in an action host.
+// One action plugin, loaded into this process: an action host, or, for actions of isolation
+// `shared`, the executor.
 // Contract: actions/sdk/include/jobengine/plugin_abi.h.
 #pragma once
 
@@ -17,12 +18,25 @@ struct LoadedAction {
   je_action action{};
 };
 
-// Stays loaded until the process ends: threads a plugin leaves behind must keep their code.
-class PluginLibrary {
+// The code. Stays loaded until the process ends: threads a plugin leaves behind must keep theirs.
+class PluginFile {
  public:
   // Throws runtime::Failure with the reason a person can act on: not an ELF file, no entry symbol,
-  // another ABI version, create_action failed, a bad manifest, an action name twice.
-  explicit PluginLibrary(const std::string& file);
+  // another ABI version.
+  explicit PluginFile(const std::string& file);
+  const je_plugin& plugin() const { return *plugin_; }
+
+ private:
+  const je_plugin* plugin_;
+};
+
+// One set of its actions, each for one run at a time.
+class PluginLibrary {
+ public:
+  // Throws runtime::Failure as PluginFile does, and when create_action failed, for a bad manifest,
+  // and for an action name that is there twice.
+  explicit PluginLibrary(const std::string& file) : PluginLibrary(PluginFile(file)) {}
+  explicit PluginLibrary(const PluginFile& file);
   // Calls destroy() of each action.
   ~PluginLibrary();
   PluginLibrary(const PluginLibrary&) = delete;
