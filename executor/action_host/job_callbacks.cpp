@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <deque>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -30,6 +31,11 @@ struct je_job {
   AnswerBook* answers = nullptr;
   std::int32_t outcome = JE_OUTCOME_RETURN_CODE;  // action thread only
   std::string outcome_message;                    // action thread only
+  std::int64_t retry_delay_ms = 0;                // action thread only
+  std::string checkpoint;
+  // Why checkpoints were not kept: handed out, so that they stay until the run is over.
+  std::mutex reasons_mutex;
+  std::deque<std::string> reasons;
 };
 
 namespace {
@@ -82,6 +88,34 @@ void api_request(je_job* job, const je_api_request* request, je_api_answer answe
   answer(context, reply.status, borrowed(reply.body));
 }
 
+int32_t refuse_checkpoint(je_job* job, std::string reason, je_string* why) {
+  const std::lock_guard lock(job->reasons_mutex);
+  job->reasons.push_back(std::move(reason));
+  if (why != nullptr) *why = borrowed(job->reasons.back());
+  return 1;
+}
+
+int32_t save_checkpoint(je_job* job, je_string json, je_string* why) {
+  CheckpointMessage message;
+  message.text = copied(json);
+  if (message.text.size() > longest_checkpoint) {
+    return refuse_checkpoint(job,
+                             "it has " + std::to_string(message.text.size()) +
+                                 " bytes; a checkpoint has at most " +
+                                 std::to_string(longest_checkpoint),
+                             why);
+  }
+  if (!nlohmann::json::accept(message.text)) {
+    return refuse_checkpoint(job, "it is not JSON", why);
+  }
+  message.request = job->answers->open();
+  const std::uint64_t number = message.request;
+  job->sink->send(std::move(message));
+  ApiAnswerMessage reply = job->answers->wait(number);
+  if (reply.status != 0) return 0;
+  return refuse_checkpoint(job, std::move(reply.body), why);
+}
+
 je_host make_host() {
   je_host host{};
   host.struct_size = sizeof host;
@@ -117,6 +151,11 @@ je_host make_host() {
     job->outcome_message = copied(message);
   };
   host.get_extension = [](je_string) -> const void* { return nullptr; };
+  host.load_checkpoint = [](const je_job* job) { return borrowed(job->checkpoint); };
+  host.save_checkpoint = save_checkpoint;
+  host.set_retry_delay = [](je_job* job, std::int64_t milliseconds) {
+    job->retry_delay_ms = std::max<std::int64_t>(0, milliseconds);
+  };
   return host;
 }
 
@@ -202,6 +241,7 @@ JobContext::JobContext(RunMessage run, MessageSink& sink, StopFlag& stop, Answer
   job_->document = std::move(run.document);
   job_->attempt = run.attempt;
   job_->resumed = run.resumed;
+  job_->checkpoint = std::move(run.checkpoint);
   job_->sink = &sink;
   job_->stop = &stop;
   job_->answers = &answers;
@@ -215,6 +255,7 @@ ResultMessage JobContext::run(const je_action& action) {
   result.return_code = action.run(action.state, &host, job_.get());
   result.outcome = job_->outcome;
   result.message = job_->outcome_message;
+  result.retry_delay_ms = job_->retry_delay_ms;
   return result;
 }
 

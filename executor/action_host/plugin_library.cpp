@@ -34,8 +34,9 @@ void expect_elf(const std::string& file) {
 }
 
 [[noreturn]] void refuse_version(const std::string& theirs) {
-  throw Failure("made for plugin ABI " + theirs + ", this engine has plugin ABI " +
-                supported_abi() + "; rebuild the plugin with this engine's SDK");
+  throw Failure(
+      "made for plugin ABI " + theirs + ", this engine has plugin ABI " + supported_abi() +
+      "; rebuild the plugin with this engine's SDK, or run an engine that has its version");
 }
 
 // The entry symbol carries the major version: a plugin of another one exports a neighbour.

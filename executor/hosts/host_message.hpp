@@ -17,6 +17,9 @@ namespace jobengine::executor {
 // A longer line is a broken peer; an API answer that would be longer is answered as a failure.
 inline constexpr std::size_t longest_line = 32UL * 1024 * 1024;
 
+// Of the JSON text; it has to fit into a znode with room to spare.
+inline constexpr std::size_t longest_checkpoint = 256UL * 1024;
+
 // Nanoseconds of CLOCK_BOOTTIME: the same clock in both processes. 0: without end.
 using LeaseStamp = std::int64_t;
 

@@ -33,8 +33,8 @@ TEST_CASE("the reason a plugin is refused for says what to do about it") {
   const auto expected =
       GENERATE(Case{"not_elf", {"not an ELF file"}}, Case{"empty", {"not an ELF file"}},
                Case{"no_symbol", {"does not export the symbol je_plugin_v1"}},
-               Case{"other_major", {"plugin ABI 2.0", "this engine has plugin ABI 1.0", "rebuild"}},
-               Case{"later_minor", {"plugin ABI 1.7", "rebuild"}},
+               Case{"other_major", {"plugin ABI 2.1", "this engine has plugin ABI 1.1", "rebuild"}},
+               Case{"later_minor", {"plugin ABI 1.8", "rebuild"}},
                Case{"other_symbol", {"plugin ABI 2", "rebuild"}},
                Case{"create", {"cannot be created", "its configuration file is missing"}},
                Case{"manifest", {"name"}}, Case{"duplicate", {"two actions", "test_refused"}});

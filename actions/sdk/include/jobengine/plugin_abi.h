@@ -31,7 +31,7 @@ extern "C" {
 #endif
 
 #define JE_ABI_MAJOR 1u
-#define JE_ABI_MINOR 0u
+#define JE_ABI_MINOR 1u
 #define JE_PLUGIN_ENTRY "je_plugin_v1"
 
 typedef struct je_string {
@@ -50,7 +50,13 @@ typedef enum je_outcome {
      pull mode. */
   JE_OUTCOME_FAILED = 1,
   /* The job stays RUNNING and leaves the queue: somebody else (a monitor job) will finish it. */
-  JE_OUTCOME_LEFT_RUNNING = 2
+  JE_OUTCOME_LEFT_RUNNING = 2,
+  /* ---- since 1.1 */
+  /* The job goes back to QUEUED and is run again after a while, as often as its manifest's retry
+     policy allows; then it is FAILED with the message. */
+  JE_OUTCOME_RETRY_LATER = 3,
+  /* There was nothing to do: SUCCESS, and the message says why. */
+  JE_OUTCOME_SKIPPED = 4
 } je_outcome;
 
 typedef enum je_log_level {
@@ -116,6 +122,18 @@ typedef struct je_host {
 
   /* Further powers by name; NULL when this host does not have them. [thread-safe] */
   const void* (*get_extension)(je_string id);
+
+  /* ---- since 1.1: there when struct_size reaches beyond them */
+
+  /* What an earlier attempt of this job saved last, as JSON text; empty: nothing. [action-thread] */
+  je_string (*load_checkpoint)(const je_job* job);
+  /* Keeps JSON text of at most 256 KiB for the next attempt, in place of what was saved before.
+     Blocks until it is kept (returns 0) or it is clear that it is not (returns 1; `why`, unless
+     NULL, says why). [thread-safe] */
+  int32_t (*save_checkpoint)(je_job* job, je_string json, je_string* why);
+  /* With JE_OUTCOME_RETRY_LATER: not before so long. 0: as the manifest's retry policy says.
+     [action-thread] */
+  void (*set_retry_delay)(je_job* job, int64_t milliseconds);
 } je_host;
 
 /* One action. */
