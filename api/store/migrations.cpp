@@ -14,7 +14,7 @@ constexpr std::int64_t application_id = 0x4A4F4245;  // "JOBE"
 
 // Never change one that has been released: append. All collections share one table; the columns
 // behind `acl` are filled for jobs only. Times are milliseconds since 1970.
-constexpr std::array<std::string_view, 3> migrations = {R"sql(
+constexpr std::array<std::string_view, 4> migrations = {R"sql(
 CREATE TABLE resource(
   row INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -109,6 +109,42 @@ CREATE INDEX resource_acl ON resource(acl, collection, created, row);
 DROP INDEX resource_state;
 CREATE INDEX resource_state
   ON resource(collection, state, created, row, acl, priority, execution_mode);
+)sql",
+                                                        R"sql(
+-- The logs of jobs, by the row of the job. `lines`: JSON objects, one a line. What is counted of a
+-- chunk stands before its text, so that it is found without reading that.
+CREATE TABLE log_chunk(
+  chunk INTEGER PRIMARY KEY,
+  job INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  stdout INTEGER NOT NULL,
+  stderr INTEGER NOT NULL,
+  log INTEGER NOT NULL,
+  engine INTEGER NOT NULL,
+  lines TEXT NOT NULL
+);
+CREATE UNIQUE INDEX log_chunk_position ON log_chunk(job, position);
+-- What there is of a job, so that an append need not look at its chunks.
+CREATE TABLE job_log(
+  job INTEGER PRIMARY KEY,
+  lines INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  full INTEGER NOT NULL
+);
+CREATE TABLE log_attempt(
+  job INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  next INTEGER NOT NULL,
+  PRIMARY KEY(job, attempt)
+) WITHOUT ROWID;
+-- However a job is removed, its log goes in the same transaction: rows are used again.
+CREATE TRIGGER job_log_goes AFTER DELETE ON resource WHEN OLD.collection = 'job' BEGIN
+  DELETE FROM log_chunk WHERE job = OLD.row;
+  DELETE FROM log_attempt WHERE job = OLD.row;
+  DELETE FROM job_log WHERE job = OLD.row;
+END;
 )sql"};
 
 void check_owner(Connection& connection, std::int64_t version, const std::string& file) {
@@ -123,7 +159,7 @@ void check_owner(Connection& connection, std::int64_t version, const std::string
 // What each is for, in the log. A large database takes its time: a minute for a million jobs.
 constexpr std::array<std::string_view, migrations.size()> purposes = {
     "tables and indexes", "what each claim shows of a document",
-    "counts by state, tags and names of jobs, further indexes"};
+    "counts by state, tags and names of jobs, further indexes", "logs of jobs"};
 
 void apply(Connection& connection, std::size_t migration, bool fresh) {
   const auto number = static_cast<std::int64_t>(migration) + 1;

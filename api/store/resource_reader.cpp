@@ -42,20 +42,6 @@ std::size_t weight(const nlohmann::json& value) {
   return total;
 }
 
-// One snapshot for the rows and their count.
-class ReadTransaction {
- public:
-  explicit ReadTransaction(Connection& connection) : connection_(connection) {
-    connection_.run("BEGIN");
-  }
-  ~ReadTransaction() { connection_.roll_back(); }
-  ReadTransaction(const ReadTransaction&) = delete;
-  ReadTransaction& operator=(const ReadTransaction&) = delete;
-
- private:
-  Connection& connection_;
-};
-
 std::string in_words(std::chrono::milliseconds time) {
   const auto count = time.count();
   return count % 1000 == 0 ? std::to_string(count / 1000) + " s" : std::to_string(count) + " ms";
@@ -101,7 +87,8 @@ ResourceReader::ResourceReader(const std::string& file, std::int64_t cache)
                 "SELECT id, coalesce(priority, 999) FROM resource WHERE awaits_entry = 1 "
                 "ORDER BY coalesce(priority, 999), created, row LIMIT ?1"),
       awaiting_count_(connection_, "SELECT count(*) FROM resource WHERE awaits_entry = 1"),
-      setting_(connection_, "SELECT value FROM setting WHERE name = ?1") {
+      setting_(connection_, "SELECT value FROM setting WHERE name = ?1"),
+      logs_(connection_) {
   connection_.run("PRAGMA cache_size = -" + std::to_string(cache / 1024) +
                   "; PRAGMA temp_store = MEMORY");
 }
@@ -295,6 +282,28 @@ std::optional<std::string> ResourceReader::setting(const std::string& name) {
     setting->bind(1, std::string_view(name));
     if (!setting->step()) return std::nullopt;
     return setting->text(0);
+  });
+}
+
+LogPage ResourceReader::read_log(const LogQuery& query, const std::atomic<bool>& given_up) {
+  return translated([&] {
+    const TimeLimit limit(connection_, longest_search, &given_up);
+    const ReadTransaction snapshot(connection_);
+    return logs_.read(query, limit);
+  });
+}
+
+std::optional<LogPage> ResourceReader::try_read_log(const LogQuery& query,
+                                                    runtime::Duration longest) {
+  return translated([&]() -> std::optional<LogPage> {
+    const TimeLimit limit(connection_, longest);
+    const ReadTransaction snapshot(connection_);
+    try {
+      return logs_.read(query, limit);
+    } catch (const SqliteError& error) {
+      if (error.cause() == SqliteError::Cause::TooLong) return std::nullopt;
+      throw;
+    }
   });
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "api/store/job_log_reader.hpp"
 #include "api/store/selection.hpp"
 #include "api/store/sqlite_connection.hpp"
 #include "api/store/store.hpp"
@@ -41,6 +42,9 @@ class ResourceReader {
   std::vector<AwaitingEntry> awaiting_entries(std::int64_t limit);
   std::int64_t awaiting_count();
   std::optional<std::string> setting(const std::string& name);
+  // As search() and try_search().
+  LogPage read_log(const LogQuery& query, const std::atomic<bool>& given_up);
+  std::optional<LogPage> try_read_log(const LogQuery& query, runtime::Duration longest);
 
  private:
   SearchResult searched(const SearchRequest& request, const TimeLimit& limit);
@@ -58,6 +62,7 @@ class ResourceReader {
   Statement awaiting_;
   Statement awaiting_count_;
   Statement setting_;
+  JobLogReader logs_;
 };
 
 // For a thread's own use; throws StoreUnavailable when there can be none.

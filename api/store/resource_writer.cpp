@@ -110,7 +110,8 @@ ResourceWriter::ResourceWriter(Connection& connection)
       put_revision_(connection, "UPDATE revision SET last = ?1"),
       add_tag_(connection, "INSERT INTO tag(value, row) VALUES(?1, ?2)"),
       remove_tag_(connection, "DELETE FROM tag WHERE value = ?1 AND row = ?2"),
-      tally_(connection) {}
+      tally_(connection),
+      logs_(connection) {}
 
 void ResourceWriter::begin() {
   connection_.run("BEGIN IMMEDIATE");
@@ -341,6 +342,17 @@ void ResourceWriter::put_setting(const std::string& name, const std::string& val
   put->bind(1, std::string_view(name));
   put->bind(2, std::string_view(value));
   put->step();
+}
+
+LogAppended ResourceWriter::append_log(const LogAppend& append) {
+  const auto appended = logs_.append(append);
+  if (gathering_ && appended.added > 0) {
+    Committed change;
+    change.id = log_id(append.job);
+    change.log = true;
+    changes_.push_back(std::move(change));
+  }
+  return appended;
 }
 
 std::int64_t ResourceWriter::next_revision() {

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <variant>
 
+#include "api/store/job_log_writer.hpp"
 #include "api/store/plain_columns.hpp"
 #include "api/store/resource_reader.hpp"
 #include "api/store/tally.hpp"
@@ -48,6 +49,7 @@ class ResourceWriter {
   // Forgets those of these sets of claims that no document has.
   void remove_unused_acls(const std::vector<std::int64_t>& acls);
   void put_setting(const std::string& name, const std::string& value);
+  LogAppended append_log(const LogAppend& append);
 
  private:
   // A document as the transaction has it so far, with what stands beside it.
@@ -88,6 +90,7 @@ class ResourceWriter {
   Statement add_tag_;
   Statement remove_tag_;
   Tally tally_;
+  JobLogWriter logs_;
 
   bool gathering_ = false;
   std::vector<Committed> changes_;

@@ -66,6 +66,20 @@ class Connection {
   sqlite3* handle_ = nullptr;
 };
 
+// One snapshot for several reads.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Connection& connection) : connection_(connection) {
+    connection_.run("BEGIN");
+  }
+  ~ReadTransaction() { connection_.roll_back(); }
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+ private:
+  Connection& connection_;
+};
+
 // A prepared statement. Parameters and columns as SQLite counts them: parameters from 1, columns
 // from 0.
 class Statement {

@@ -138,6 +138,31 @@ class SqliteStore : public Store {
     co_await write(std::move(apply));
   }
 
+  awaitable<LogAppended> append_log(LogAppend append) override {
+    struct Request {
+      LogAppend append;
+      LogAppended result;
+    };
+    const auto request = std::make_shared<Request>();
+    request->append = std::move(append);
+    std::function<void(ResourceWriter&)> apply = [request](ResourceWriter& writer) {
+      request->result = writer.append_log(request->append);
+    };
+    co_await write(std::move(apply));
+    co_return request->result;
+  }
+  awaitable<LogPage> read_log(LogQuery query) override {
+    auto quick = reader().try_read_log(query, quick_search);
+    if (quick) co_return std::move(*quick);
+    const auto page = std::make_shared<LogPage>();
+    ReadingThreads::Work work = [query = std::move(query), page](
+                                    ResourceReader& reader, const std::atomic<bool>& given_up) {
+      *page = reader.read_log(query, given_up);
+    };
+    co_await reading_.run(ReadingThreads::Purpose::Search, std::move(work));
+    co_return std::move(*page);
+  }
+
   awaitable<void> put_setting(std::string name, std::string value) override {
     std::function<void(ResourceWriter&)> apply = [name, value](ResourceWriter& writer) {
       writer.put_setting(name, value);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "api/filter/filter.hpp"
+#include "api/store/job_log.hpp"
 #include "common/runtime/asio.hpp"
 #include "common/runtime/event.hpp"
 
@@ -119,6 +120,8 @@ class StoreUnavailable : public std::runtime_error {
 struct Committed {
   std::string id;
   std::shared_ptr<const StoredDocument> after;  // nothing: it was removed
+  // No document has changed, but lines came to a job's log: `id` is its log_id(), `after` nothing.
+  bool log = false;
 };
 // Both are called on the store's own thread, which they must not hold up.
 struct CommitObserver {
@@ -183,6 +186,12 @@ class Store {
     std::string path;  // "/job/entries/entry-050-0000000012"
   };
   virtual awaitable<void> entries_made(std::vector<EntryMade> made) = 0;
+
+  // The logs of jobs. They go with their job, and no search looks at them. An append is idempotent:
+  // of its lines only those are added whose numbers are not there yet.
+  virtual awaitable<LogAppended> append_log(LogAppend append) = 0;
+  // Of a job that is not there: nothing.
+  virtual awaitable<LogPage> read_log(LogQuery query) = 0;
 
   // Small texts the server keeps for itself (cookie key, schema of the installation).
   virtual awaitable<std::optional<std::string>> setting(std::string name) = 0;

@@ -184,7 +184,8 @@ TEST_CASE("migration: a database of an older version is brought on, and the log 
   }
   const ApiServer server(setup.with("0"));
   const auto log = server.log();
-  for (const char* text : {"brought to a newer form", "what each claim shows", "counts by state"}) {
+  for (const char* text :
+       {"brought to a newer form", "what each claim shows", "counts by state", "logs of jobs"}) {
     CAPTURE(text);
     CHECK(log.find(text) != std::string::npos);
   }
