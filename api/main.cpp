@@ -28,6 +28,7 @@
 #include "api/feed/queue_feed.hpp"
 #include "api/http/listener.hpp"
 #include "api/listener_options.hpp"
+#include "api/logs/log_endpoint.hpp"
 #include "api/request_metrics.hpp"
 #include "api/retention.hpp"
 #include "api/store/store.hpp"
@@ -100,6 +101,9 @@ program::OptionList api_server_options() {
       option("job-retention", OptionKind::Duration, "0", "TIME",
              "jobs that ended longer ago are removed; 0: never (the distribution cleanup_jobs "
              "removes jobs by default)"),
+      bounded(option("job-log-limit", OptionKind::Integer, "8388608", "BYTES",
+                     "so much is kept of a job's log; 0: no logs are kept"),
+              0, 1LL << 40),
       option("event-heartbeat", OptionKind::Duration, "15s", "TIME",
              "an event stream on which nothing happens gets a comment this often"),
   };
@@ -171,6 +175,7 @@ struct ServiceParts {
   feed::QueueFeed& feed;
   const cimi::GenericTypes& types;
   events::EventEndpoints& events;
+  logs::LogEndpoint& logs;
 };
 
 void offer_accounts(cimi::Service& service, const ServiceParts& parts) {
@@ -199,6 +204,7 @@ std::unique_ptr<cimi::Service> make_service(const ServiceParts& parts,
     service->offer(std::make_unique<cimi::GenericCollection>(parts.store, type, wanted));
   }
   parts.events.offer_to(*service);
+  parts.logs.offer_to(*service);
   cimi::offer_self_description(*service, since);
   return service;
 }
@@ -259,8 +265,11 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
     feed::QueueFeed feed(*loop, *session, queue, *store, metrics, feed_options);
     events::EventEndpoints event_endpoints(hub, *store, authentication, metrics,
                                            event_options(settings));
-    const ServiceParts parts{*store,  authentication, hasher, limits,
-                             metrics, feed,           *types, event_endpoints};
+    logs::LogOptions log_options;
+    log_options.limit = settings.integer("job-log-limit");
+    logs::LogEndpoint log_endpoint(*store, event_endpoints, metrics, log_options);
+    const ServiceParts parts{*store, authentication, hasher,          limits,      metrics,
+                             feed,   *types,         event_endpoints, log_endpoint};
     const auto service = make_service(parts, std::move(service_options));
     Retention retention(*store, metrics, settings.duration("job-retention"));
     runtime::TaskGroup tasks(loop->get_executor());

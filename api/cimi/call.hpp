@@ -24,6 +24,7 @@ struct Call {
   access::Identity who;
   std::string if_match;
   std::string if_none_match;
+  std::string accept;         // "text/event-stream": as a stream, where there is one
   std::string last_event_id;  // what an event stream is resumed from
   bool bulk = false;          // header "bulk" is present
   bool over_tls = false;      // our own TLS, or says X-Forwarded-Proto

@@ -87,6 +87,7 @@ Call read_call(const http::Request& request, http::Route route, std::size_t body
   }
   call.if_match = std::string(request.header("if-match").value_or(""));
   call.if_none_match = std::string(request.header("if-none-match").value_or(""));
+  call.accept = lower(request.header("accept").value_or(""));
   call.last_event_id = std::string(request.header("last-event-id").value_or(""));
   call.bulk = request.header("bulk").has_value();
   call.over_tls =

@@ -46,6 +46,7 @@ struct ParameterDescription {
 // many by PATCH /api/<collection>/<name>.
 struct OperationDescription {
   std::string name;               // "cancel"
+  std::string id;                 // in OpenAPI, where several have that name; "": the name
   std::string text;               // what it does
   std::string who;                // who may, and when: "manage right, job not in a final state"
   std::string method = "post";    // in lower case

@@ -247,8 +247,8 @@ json resource_path(const Description& collection) {
 }
 
 json operation_method(const std::string& group, const OperationDescription& operation) {
-  const auto id =
-      operation.name.empty() ? group + "." + operation.method : group + "." + operation.name;
+  const auto& said = operation.name.empty() ? operation.method : operation.name;
+  const auto id = group + "." + (operation.id.empty() ? said : operation.id);
   Method method(group, id, operation.text);
   method.refusals({{"400", "bad-request"}, {"403", "forbidden"}, {"404", "not-found"}});
   if (operation.conditional) {

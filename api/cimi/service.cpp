@@ -118,6 +118,13 @@ void Service::offer(OperationDescription description, ResourceEndpoint endpoint)
   resource_operations_.push_back(std::move(description));
 }
 
+void Service::offer(const std::string& collection, std::vector<OperationDescription> methods,
+                    ResourceEndpoint endpoint) {
+  own_endpoints_[collection + "/" + methods.front().name] = std::move(endpoint);
+  auto& operations = described_.at(collection).operations;
+  for (auto& method : methods) operations.push_back(std::move(method));
+}
+
 Collection* Service::collection(const std::string& name) const {
   const auto found = collections_.find(name);
   return found == collections_.end() ? nullptr : found->second.get();
@@ -182,11 +189,8 @@ awaitable<http::Response> Service::ask(Collection& collection, Call call) {
       return collection.edit(std::move(call));
     case Kind::Delete:
       return collection.remove(std::move(call));
-    case Kind::Operation: {
-      const auto endpoint = resource_endpoints_.find(call.route.operation);
-      if (endpoint == resource_endpoints_.end()) return collection.operate(std::move(call));
-      return endpoint->second(collection, std::move(call));
-    }
+    case Kind::Operation:
+      return operate(collection, std::move(call));
     case Kind::BulkAction:
       return collection.bulk_action(std::move(call));
     case Kind::Redirect:
@@ -198,6 +202,14 @@ awaitable<http::Response> Service::ask(Collection& collection, Call call) {
       break;
   }
   throw method_not_allowed(call);
+}
+
+awaitable<http::Response> Service::operate(Collection& collection, Call call) {
+  const auto own = own_endpoints_.find(collection.name() + "/" + call.route.operation);
+  if (own != own_endpoints_.end()) return own->second(collection, std::move(call));
+  const auto endpoint = resource_endpoints_.find(call.route.operation);
+  if (endpoint != resource_endpoints_.end()) return endpoint->second(collection, std::move(call));
+  return collection.operate(std::move(call));
 }
 
 http::Response Service::entry_point(const Call& call) const {

@@ -41,6 +41,9 @@ class Service {
   void offer(std::string name, Endpoint endpoint);
   // Of every collection, whenever it was offered.
   void offer(OperationDescription description, ResourceEndpoint endpoint);
+  // Of one collection that was offered before: the methods of one operation.
+  void offer(const std::string& collection, std::vector<OperationDescription> methods,
+             ResourceEndpoint endpoint);
   // nullptr: there is none of that name.
   Collection* collection(const std::string& name) const;
 
@@ -53,6 +56,7 @@ class Service {
  private:
   awaitable<http::Response> dispatch(const http::Request& request, http::Route route);
   awaitable<http::Response> ask(Collection& collection, Call call);
+  awaitable<http::Response> operate(Collection& collection, Call call);
   http::Response entry_point(const Call& call) const;
 
   access::Authentication& authentication_;
@@ -65,6 +69,7 @@ class Service {
   };
   std::map<std::string, Offered> endpoints_;
   std::map<std::string, ResourceEndpoint> resource_endpoints_;
+  std::map<std::string, ResourceEndpoint> own_endpoints_;  // by "<collection>/<operation>"
   std::vector<OperationDescription> resource_operations_;  // of the former
 };
 

@@ -160,6 +160,10 @@ void EventEndpoints::offer_to(cimi::Service& service) {
   service.offer(description(), std::move(many));
 }
 
+std::shared_ptr<const void> EventEndpoints::place() {
+  return std::make_shared<Place>(places_, Kind::Resource);
+}
+
 awaitable<http::Response> EventEndpoints::of_resource(cimi::Collection& collection, Call call) {
   if (call.method != "GET") throw cimi::undefined_action(call);
   ResourceStreamRequest request;

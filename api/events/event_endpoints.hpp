@@ -30,6 +30,11 @@ class EventEndpoints {
   // Offers `<collection>/<uuid>/events` and `events` to the service, which must not outlive this.
   void offer_to(cimi::Service& service);
 
+  // For other streams of one resource each: counts as one for as long as it is kept. Throws
+  // CimiError 503 when there are too many.
+  std::shared_ptr<const void> place();
+  const StreamWorld& world() const { return world_; }
+
  private:
   struct Places;
   class Place;

@@ -118,7 +118,7 @@ void Hub::committed(const std::vector<store::Committed>& changes) {
     const auto& id = change.id();
     const auto [first, last] = by_id_.equal_range(id);
     for (auto at = first; at != last; ++at) at->second->leave(change, Mailbox::Wanted::ById);
-    if (by_collection_.empty()) continue;
+    if (by_collection_.empty() || (*batch)[i].log) continue;
     const auto [from, to] = by_collection_.equal_range(id.substr(0, id.find('/')));
     for (auto at = from; at != to; ++at) at->second->leave(change, Mailbox::Wanted::AsOneOfMany);
   }

@@ -120,9 +120,14 @@ awaitable<bool> Stream::send_backlog(http::BodyStream& body) {
 awaitable<bool> Stream::wait_for_more(http::BodyStream& body) {
   something_.reset();
   const auto heartbeat = runtime::Clock::now() + world_.options.heartbeat;
-  const bool in_time = co_await runtime::Event::wait_either(something_, body.over(),
-                                                            std::min(heartbeat, session_end_));
+  const auto look = next_look();
+  const auto end = std::min({heartbeat, session_end_, look});
+  const bool in_time = co_await runtime::Event::wait_either(something_, body.over(), end);
   if (in_time) co_return true;
+  if (runtime::Clock::now() >= look) {
+    fall_behind();
+    co_return true;
+  }
   look_at_session_ = true;
   if (runtime::Clock::now() < heartbeat) co_return true;
   auto text = comment_text("nothing new");

@@ -63,6 +63,8 @@ class Stream {
   // Called after fall_behind(), when the client has taken what went before; changes are gathered.
   // Reads the present state and ends with present_known(). False: the stream has to end.
   virtual awaitable<bool> catch_up(runtime::Event& over);
+  // When nothing was told until then, the stream falls behind.
+  virtual runtime::TimePoint next_look() const { return runtime::TimePoint::max(); }
 
   const StreamWorld& world_;
   const access::Identity who_;

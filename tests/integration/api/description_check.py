@@ -156,6 +156,16 @@ def jobs(api):
     api.one("POST", first, "get-context")
     api.one("POST", first, "timeout")
     api.one("POST", first, "timeout")
+    lines = [{"time": "2024-05-06T07:08:09.123Z", "stream": "stdout", "text": "one"},
+             {"time": "2024-05-06T07:08:10Z", "stream": "log", "level": "info", "text": "two"}]
+    api.one("POST", first, "logs", {"attempt": 1, "first": 0, "lines": lines})
+    api.one("POST", first, "logs", {"attempt": 1, "first": 7, "lines": lines})
+    api.one("POST", first, "logs", {"attempt": 0, "first": 0, "lines": lines})
+    api.one("POST", first, "logs", {"attempt": 1, "first": 0, "lines": [{**lines[0], "colour": "red"}]})
+    api.one("GET", first, "logs", query="?last=1&stream=log")
+    api.one("GET", first, "logs", query="?last=many")
+    api.one("GET", first, "logs", headers=JANE)
+    api.one("GET", first, "logs", headers={**ADMIN, "Accept": "text/event-stream"})
     api.one("PUT", first, body={"progress": 12})
     api.one("DELETE", first)
     bulk = api.add("job", {"action": "bulk_stop_deployment", "execution-mode": "pull",

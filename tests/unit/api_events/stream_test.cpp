@@ -7,57 +7,15 @@
 #include "common/runtime/task_group.hpp"
 #include "tests/support/loop_test.hpp"
 #include "tests/support/temporary_directory.hpp"
+#include "tests/unit/api_events/played_client.hpp"
 
 using namespace jobengine;
 using namespace jobengine::api;
 using namespace jobengine::api::events;
 using nlohmann::json;
+using tests::PlayedClient;
 
 namespace {
-
-// Keeps what it is sent; takes nothing while it is told to wait, like a client that does not read.
-class PlayedClient : public http::BodyStream {
- public:
-  awaitable<bool> send(std::string bytes) override {
-    while (waiting_ && !over_.raised()) {
-      go_on_.reset();
-      co_await runtime::Event::wait_either(go_on_, over_, runtime::TimePoint::max());
-    }
-    received_ += bytes;
-    arrived_.raise();
-    co_return !over_.raised();
-  }
-  runtime::Event& over() override { return over_; }
-
-  void stop_reading() { waiting_ = true; }
-  void read_on() {
-    waiting_ = false;
-    go_on_.raise();
-  }
-  // Everything received, once it holds that text so many times.
-  awaitable<std::string> received(std::string text, std::size_t times = 1) {
-    const auto deadline = runtime::Clock::now() + std::chrono::seconds(30);
-    while (count(received_, text) < times && runtime::Clock::now() < deadline) {
-      arrived_.reset();
-      co_await arrived_.wait_until(deadline);
-    }
-    INFO("waited for: " << text << " in " << received_);
-    CHECK(count(received_, text) >= times);
-    co_return received_;
-  }
-  static std::size_t count(const std::string& text, const std::string& part) {
-    std::size_t found = 0;
-    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
-    return found;
-  }
-
- private:
-  bool waiting_ = false;
-  std::string received_;
-  runtime::Event over_;
-  runtime::Event arrived_;
-  runtime::Event go_on_;
-};
 
 struct World {
   tests::TemporaryDirectory folder;
