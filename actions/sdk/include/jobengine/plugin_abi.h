@@ -125,7 +125,8 @@ typedef struct je_host {
 
   /* ---- since 1.1: there when struct_size reaches beyond them */
 
-  /* What an earlier attempt of this job saved last, as JSON text; empty: nothing. [action-thread] */
+  /* What an earlier attempt of this job saved last, as JSON text; empty: nothing. [action-thread]
+   */
   je_string (*load_checkpoint)(const je_job* job);
   /* Keeps JSON text of at most 256 KiB for the next attempt, in place of what was saved before.
      Blocks until it is kept (returns 0) or it is clear that it is not (returns 1; `why`, unless

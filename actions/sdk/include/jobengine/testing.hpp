@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <mutex>
 #include <string>
@@ -31,12 +32,16 @@ struct FakeJob {
   std::string id = "job/00000000-0000-0000-0000-000000000001";
   int attempt = 1;
   bool resumed = false;
+  std::string checkpoint = {};  // JSON text an earlier attempt saved; empty: none
+  // Of the engine that is played: 0 has none of what is "since 1.1".
+  uint32_t abi_minor = JE_ABI_MINOR;
 };
 
 struct RunResult {
   int return_code = 0;
   je_outcome outcome = JE_OUTCOME_RETURN_CODE;
-  std::string message;  // of the outcome
+  std::string message;                       // of the outcome
+  std::chrono::milliseconds retry_delay{0};  // with JE_OUTCOME_RETRY_LATER: what the action wants
 };
 
 struct RecordedRequest {
@@ -86,6 +91,12 @@ class FakeHost {
     answers_.push_back({std::move(method), std::move(path), status, std::move(body)});
   }
 
+  // From now on checkpoints are not kept, for this reason; empty: they are.
+  void refuse_checkpoints(std::string reason) {
+    const std::lock_guard lock(mutex_);
+    checkpoint_refusal_ = std::move(reason);
+  }
+
   // Asks the action to stop.
   void request_stop() {
     const std::lock_guard lock(mutex_);
@@ -118,6 +129,8 @@ class FakeHost {
   std::vector<LogLine> logs() const { return copy(logs_); }
   std::vector<std::string> affected_resources() const { return copy(affected_); }
   std::vector<RecordedRequest> requests() const { return copy(requests_); }
+  // Those that were kept, in order.
+  std::vector<nlohmann::json> checkpoints() const { return copy(checkpoints_); }
   // Requests of this method and path.
   std::vector<RecordedRequest> requests(const std::string& method, const std::string& path) const {
     auto found = copy(requests_);
@@ -166,9 +179,11 @@ class FakeHost {
 
   void fill_table() {
     table_ = {};
-    table_.struct_size = sizeof table_;
+    table_.struct_size = job_.abi_minor == 0
+                             ? static_cast<uint32_t>(offsetof(je_host, load_checkpoint))
+                             : static_cast<uint32_t>(sizeof table_);
     table_.abi_major = JE_ABI_MAJOR;
-    table_.abi_minor = JE_ABI_MINOR;
+    table_.abi_minor = job_.abi_minor;
     table_.job_id = [](const je_job* job) { return detail::borrow(of(job).job_.id); };
     table_.job_action = [](const je_job* job) { return detail::borrow(of(job).job_.action); };
     table_.job_target = [](const je_job* job) { return detail::borrow(of(job).job_.target); };
@@ -201,6 +216,15 @@ class FakeHost {
       of(job).result_.message = detail::view(message);
     };
     table_.get_extension = [](je_string) -> const void* { return nullptr; };
+    table_.load_checkpoint = [](const je_job* job) {
+      return detail::borrow(of(job).job_.checkpoint);
+    };
+    table_.save_checkpoint = [](je_job* job, je_string text, je_string* why) -> int32_t {
+      return of(job).save_checkpoint(text, why);
+    };
+    table_.set_retry_delay = [](je_job* job, int64_t milliseconds) {
+      of(job).result_.retry_delay = std::chrono::milliseconds(milliseconds);
+    };
   }
 
   int32_t wait_for_stop(int64_t milliseconds) const {
@@ -211,6 +235,21 @@ class FakeHost {
       changed_.wait_for(lock, std::chrono::milliseconds(milliseconds), [this] { return stopped_; });
     }
     return stopped_ ? 1 : 0;
+  }
+
+  int32_t save_checkpoint(je_string text, je_string* why) {
+    const auto refuse = [&](std::string_view reason) -> int32_t {
+      if (why != nullptr) *why = detail::borrow(reason);
+      return 1;
+    };
+    {
+      const std::lock_guard lock(mutex_);
+      if (!checkpoint_refusal_.empty()) return refuse(checkpoint_refusal_);
+    }
+    auto state = nlohmann::json::parse(detail::view(text), nullptr, false);
+    if (state.is_discarded()) return refuse("it is not JSON");
+    record(checkpoints_, std::move(state));
+    return 0;
   }
 
   void api_request(const je_api_request& request, je_api_answer give, void* context) {
@@ -258,6 +297,8 @@ class FakeHost {
   std::vector<LogLine> logs_;
   std::vector<std::string> affected_;
   std::vector<RecordedRequest> requests_;
+  std::vector<nlohmann::json> checkpoints_;
+  std::string checkpoint_refusal_;
 };
 
 // A plugin loaded from its file, as the engine would.
