@@ -21,9 +21,10 @@ constexpr auto last_steps = std::chrono::seconds(15);
 // An entry is not to blame for an API that is away: soon after its return, its job is run.
 constexpr runtime::Duration longest_api_backoff = std::chrono::seconds(30);
 
-HostPoolLimits pool_limits(std::size_t slots) {
+HostPoolLimits pool_limits(const ExecutorOptions& options) {
   HostPoolLimits limits;
-  limits.most_idle = slots;
+  limits.most_idle = options.slots;
+  limits.shared_actions = options.shared_actions;
   return limits;
 }
 
@@ -69,10 +70,11 @@ Executor::Executor(asio::io_context& loop, zookeeper::Session& session, queue::L
       metrics_(metrics),
       options_(std::move(options)),
       cancellations_(client),
-      hosts_(loop, options_.host_command, pool_limits(options_.slots)),
+      hosts_(loop, options_.host_command, pool_limits(options_)),
       background_(loop.get_executor()),
       services_{loop, client, catalog, hosts_, cancellations_, background_, options_.limits},
       slots_(loop.get_executor()) {
+  hosts_.on_stuck([this](std::size_t count) { metrics_.stuck_actions(count); });
   subscription_ = session.subscribe([this](zookeeper::SessionState state, zookeeper::Epoch) {
     if (state != zookeeper::SessionState::Expired) return;
     for (JobRun* run : runs_) run->lock_lost();
@@ -99,6 +101,10 @@ awaitable<void> Executor::drain(runtime::StopSignal& stop) {
     for (JobRun* run : runs_) run->end_soon();
     co_await idle_.wait_for(last_steps);
   }
+  // A lock must outlive its action. The session is not closed, then: it ends after the process.
+  if (hosts_.busy_threads() > 0) {
+    end_executor("it drains, and a shared action ignores the stop request");
+  }
   // Entries waiting for their document are released by now, or go with the session.
   constexpr auto moment = std::chrono::seconds(1);
   const auto releases_until = Clock::now() + moment;
@@ -117,6 +123,8 @@ std::string Executor::not_ready_because() const {
   if (draining_.raised()) return "draining";
   if (session_.state() != zookeeper::SessionState::Connected) return "not connected to ZooKeeper";
   if (!client_.reachable()) return "the API does not answer";
+  if (hosts_.stuck() >= options_.slots)
+    return "every slot has a shared action that ignores its stop";
   return {};
 }
 

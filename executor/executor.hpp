@@ -23,6 +23,7 @@ struct ExecutorOptions {
   runtime::Duration missing_document_limit = std::chrono::seconds(4);
   RunLimits limits;
   HostCommand host_command;
+  SharedActions shared_actions;
 };
 
 // Lives on the loop. What it is given must outlive it.

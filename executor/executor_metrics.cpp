@@ -9,6 +9,8 @@ ExecutorMetrics::ExecutorMetrics(telemetry::Metrics& metrics, std::size_t slots)
       running_gauge_(metrics.gauge("jobengine_executor_running_jobs", "Jobs under way")),
       idle_hosts_(metrics.gauge("jobengine_executor_idle_hosts",
                                 "Action hosts kept warm, waiting for a job")),
+      stuck_actions_(metrics.gauge("jobengine_executor_stuck_actions",
+                                   "Shared actions that ignore the stop request")),
       run_seconds_(metrics.histogram("jobengine_executor_run_seconds",
                                      "From the take of an entry to its recorded end")) {
   metrics.gauge("jobengine_executor_slots", "Jobs this executor runs at a time")
@@ -31,6 +33,10 @@ void ExecutorMetrics::run_ended(RunResult result, runtime::Duration time) {
 
 void ExecutorMetrics::idle_hosts(std::size_t count) {
   idle_hosts_.set(static_cast<double>(count));
+}
+
+void ExecutorMetrics::stuck_actions(std::size_t count) {
+  stuck_actions_.set(static_cast<double>(count));
 }
 
 }  // namespace jobengine::executor

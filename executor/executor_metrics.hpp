@@ -13,12 +13,14 @@ class ExecutorMetrics {
   void run_started();
   void run_ended(RunResult result, runtime::Duration time);
   void idle_hosts(std::size_t count);
+  void stuck_actions(std::size_t count);
   std::size_t running() const { return running_; }
 
  private:
   telemetry::Metrics& metrics_;
   telemetry::Gauge& running_gauge_;
   telemetry::Gauge& idle_hosts_;
+  telemetry::Gauge& stuck_actions_;
   telemetry::Histogram& run_seconds_;
   std::size_t running_ = 0;
 };

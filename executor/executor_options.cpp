@@ -41,6 +41,9 @@ program::OptionList executor_option_list() {
       option("actions-dir", OptionKind::TextList, "DIR", "",
              "directories whose *.so are the action plugins; the default is "
              "../lib/job-engine/actions beside this program's directory"),
+      option("shared-actions", OptionKind::TextList, "ACTION", "",
+             "actions of isolation shared that may run in a thread of this executor, or all; the "
+             "others run in a process of their own like any action"),
       option("drain-timeout", OptionKind::Duration, "TIME", "120s",
              "how long a stop waits for running actions before it stops them"),
       option("action-timeout", OptionKind::Duration, "TIME", "0",
@@ -68,7 +71,8 @@ constexpr const char* footer =
     "  1  the environment: login refused, port in use, …\n"
     "  2  wrong use: options, configuration\n"
     "  3  with --job-id: the job FAILED\n"
-    "  4  with --job-id: the job could not be run or recorded; it is left for the next try";
+    "  4  with --job-id: the job could not be run or recorded; it is left for the next try\n"
+    "  5  ended at once, because a shared action outlived its lease or the drain";
 
 }  // namespace
 
@@ -94,6 +98,7 @@ ExecutorOptions executor_options(const configuration::Settings& settings) {
   }
   ExecutorOptions options;
   options.slots = static_cast<std::size_t>(settings.integer("slots"));
+  options.shared_actions = SharedActions(settings.list("shared-actions"));
   options.drain_timeout = settings.duration("drain-timeout");
   options.limits.action.timeout = settings.duration("action-timeout");
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");

@@ -150,10 +150,9 @@ awaitable<std::optional<Outcome>> JobRun::look_again(const cimi::Reply& after, b
 
 // ---- perform
 
-awaitable<std::shared_ptr<ActionHost>> JobRun::borrow_host(std::string plugin_file,
-                                                           std::string& failure) {
+awaitable<std::shared_ptr<ActionHost>> JobRun::borrow_host(HostWish wish, std::string& failure) {
   try {
-    co_return co_await services_.hosts.borrow(std::move(plugin_file));
+    co_return co_await services_.hosts.borrow(std::move(wish));
   } catch (const runtime::Failure& reason) {
     failure = reason.what();
   }
@@ -164,8 +163,8 @@ awaitable<ActionEnd> JobRun::perform() {
   const CatalogEntry& action = *services_.catalog.find(action_name());
   const CancellationWatch::Watched watched(services_.cancellations, request_.job_id, order_);
   ActionEnd end;
-  std::string plugin_file = action.plugin_file;
-  std::shared_ptr<ActionHost> host = co_await borrow_host(std::move(plugin_file), end.message);
+  HostWish wish{action.plugin_file, action.manifest.name, action.manifest.isolation};
+  std::shared_ptr<ActionHost> host = co_await borrow_host(std::move(wish), end.message);
   if (!host) {
     end.kind = ActionEnd::Kind::NotStarted;
     co_return end;

@@ -66,7 +66,7 @@ class JobRun {
   awaitable<std::optional<Outcome>> start();
   awaitable<std::optional<Outcome>> look_again(const cimi::Reply& after, bool& ours);
   awaitable<ActionEnd> perform();
-  awaitable<std::shared_ptr<ActionHost>> borrow_host(std::string plugin_file, std::string& failure);
+  awaitable<std::shared_ptr<ActionHost>> borrow_host(HostWish wish, std::string& failure);
   awaitable<Outcome> record(Outcome outcome);
   awaitable<Outcome> settle_conflict(Outcome wanted, cimi::Reply refusal, bool maybe_ours,
                                      bool& go_on);

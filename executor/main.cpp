@@ -133,9 +133,11 @@ awaitable<void> Program::work() {
   } else if (pull_mode_) {
     std::string job_id = settings_.text("job-id");
     HostCommand host_command = options_.host_command;
-    exit_code_ =
-        co_await run_one_job(loop_.context(), *watched_client_, catalog_, std::move(host_command),
-                             options_.limits, std::move(job_id), options_.drain_timeout, stop_);
+    HostPoolLimits host_limits;
+    host_limits.shared_actions = options_.shared_actions;
+    exit_code_ = co_await run_one_job(
+        loop_.context(), *watched_client_, catalog_, std::move(host_command),
+        std::move(host_limits), options_.limits, std::move(job_id), options_.drain_timeout, stop_);
   } else if (logged_in) {
     co_await work_from_queue();
   }

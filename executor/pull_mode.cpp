@@ -9,14 +9,21 @@ namespace jobengine::executor {
 
 namespace {
 
-awaitable<void> obey_stop(JobRun& run, runtime::Event& ended, runtime::Duration drain_timeout,
-                          runtime::StopSignal& stop) {
+// For a stopped action to end.
+constexpr auto last_steps = std::chrono::seconds(15);
+
+awaitable<void> obey_stop(JobRun& run, const HostPool& hosts, runtime::Event& ended,
+                          runtime::Duration drain_timeout, runtime::StopSignal& stop) {
   co_await runtime::Event::wait_either(ended, stop.requested(), runtime::TimePoint::max());
   if (ended.raised()) co_return;
   telemetry::info("stopping when the job has ended");
   const auto deadline = runtime::Clock::now() + drain_timeout;
   co_await runtime::Event::wait_either(ended, stop.at_once(), deadline);
   if (!ended.raised()) run.end_soon();
+  co_await ended.wait_for(last_steps);
+  if (!ended.raised() && hosts.busy_threads() > 0) {
+    end_executor("it is asked to stop, and a shared action ignores that");
+  }
 }
 
 awaitable<Outcome> run_to_end(JobRun& run, runtime::Event& ended) {
@@ -50,10 +57,11 @@ int exit_code(RunResult result) {
 }
 
 awaitable<int> run_one_job(asio::io_context& loop, WatchedClient& client, const Catalog& catalog,
-                           HostCommand host_command, RunLimits limits, std::string job_id,
-                           runtime::Duration drain_timeout, runtime::StopSignal& stop) {
+                           HostCommand host_command, HostPoolLimits host_limits, RunLimits limits,
+                           std::string job_id, runtime::Duration drain_timeout,
+                           runtime::StopSignal& stop) {
   limits.document_wait = std::chrono::seconds(4);
-  HostPool hosts(loop, std::move(host_command), HostPoolLimits());
+  HostPool hosts(loop, std::move(host_command), std::move(host_limits));
   CancellationWatch cancellations(client);
   runtime::TaskGroup background(loop.get_executor());
   const RunServices services{loop, client, catalog, hosts, cancellations, background, limits};
@@ -64,7 +72,7 @@ awaitable<int> run_one_job(asio::io_context& loop, WatchedClient& client, const 
   JobRun run(services, hold, std::move(request));
   runtime::Event ended;
   background.spawn(cancellations.run(ended));
-  background.spawn(obey_stop(run, ended, drain_timeout, stop));
+  background.spawn(obey_stop(run, hosts, ended, drain_timeout, stop));
   const Outcome outcome = co_await run_to_end(run, ended);
   telemetry::info("job ended", {{"job", job_id},
                                 {"action", run.action_name()},

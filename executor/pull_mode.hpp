@@ -20,7 +20,8 @@ int exit_code(RunResult result);
 // Runs the job; a stop is waited for up to `drain_timeout`, then the action is stopped. Returns the
 // exit code.
 awaitable<int> run_one_job(asio::io_context& loop, WatchedClient& client, const Catalog& catalog,
-                           HostCommand host_command, RunLimits limits, std::string job_id,
-                           runtime::Duration drain_timeout, runtime::StopSignal& stop);
+                           HostCommand host_command, HostPoolLimits host_limits, RunLimits limits,
+                           std::string job_id, runtime::Duration drain_timeout,
+                           runtime::StopSignal& stop);
 
 }  // namespace jobengine::executor

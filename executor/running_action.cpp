@@ -8,6 +8,7 @@
 
 #include "common/runtime/failure.hpp"
 #include "common/telemetry/log.hpp"
+#include "executor/hosts/shared_threads.hpp"
 
 namespace jobengine::executor {
 
@@ -15,7 +16,7 @@ namespace {
 
 using runtime::Clock;
 
-std::string seconds_text(runtime::Duration time) {
+std::string time_text(runtime::Duration time) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
   if (ms % 1000 == 0) return std::to_string(ms / 1000) + " s";
   return std::to_string(ms) + " ms";
@@ -90,12 +91,14 @@ RunningAction::RunningAction(const Surroundings& surroundings, const Hold& hold,
 awaitable<ActionEnd> RunningAction::run(RunMessage message) {
   started_ = Clock::now();
   lease_sent_ = message.lease;
+  action_ = message.action;
   tasks_.spawn(supervise());
   tasks_.spawn(pass_on_report());
   HostListener& listener = *this;
   HostRunEnd end = co_await host_->run(std::move(message), listener);
   finished_.raise();
   co_await tasks_.join();
+  if (ignored_stop()) tell_late_end();
   co_return judge(std::move(end));
 }
 
@@ -121,6 +124,10 @@ void RunningAction::look_at_lease() {
   if (!hold_.holds()) {
     // Somebody else may have the job already: no time to ask.
     order_.give(ActionEnd::Kind::LeaseLost, "the lease has run out");
+    if (!host_->can_be_killed()) {
+      end_executor("the lease of " + job_id_ + " is lost, and its shared action " + action_ +
+                   " still runs");
+    }
     if (pressure_ != Pressure::Killed) host_->signal(SIGKILL);
     pressure_ = Pressure::Killed;
     next_step_ = runtime::TimePoint::max();
@@ -140,7 +147,7 @@ void RunningAction::look_at_time() {
   if (limits_.timeout == runtime::Duration::zero()) return;
   if (Clock::now() - started_ < limits_.timeout) return;
   order_.give(ActionEnd::Kind::TimedOut,
-              "The action was stopped after its limit of " + seconds_text(limits_.timeout));
+              "The action was stopped after its limit of " + time_text(limits_.timeout));
 }
 
 // Asks, then terminates, then kills; returns when to come again.
@@ -151,18 +158,19 @@ runtime::TimePoint RunningAction::stop_harder() {
   switch (pressure_) {
     case Pressure::None:
       host_->ask_to_stop();
+      asked_ = now;
       pressure_ = Pressure::Asked;
       next_step_ = now + (lease_lost ? hold_.margin() / 2 : limits_.stop_grace);
       break;
     case Pressure::Asked:
       if (now < next_step_) break;
-      host_->signal(SIGTERM);
+      press(SIGTERM);
       pressure_ = Pressure::Terminated;
       next_step_ = now + (lease_lost ? hold_.margin() / 2 : limits_.kill_grace);
       break;
     case Pressure::Terminated:
       if (now < next_step_) break;
-      host_->signal(SIGKILL);
+      press(SIGKILL);
       pressure_ = Pressure::Killed;
       next_step_ = runtime::TimePoint::max();
       break;
@@ -170,6 +178,31 @@ runtime::TimePoint RunningAction::stop_harder() {
       break;
   }
   return next_step_;
+}
+
+// An action in a thread can only be asked; what it makes of that is told.
+void RunningAction::press(int signal) {
+  if (host_->can_be_killed()) {
+    host_->signal(signal);
+    return;
+  }
+  telemetry::warning("a shared action ignores the stop request; it cannot be killed",
+                     {{"job", job_id_},
+                      {"action", action_},
+                      {"asked-because", order_.message()},
+                      {"asked-ago", time_text(Clock::now() - asked_)}});
+  if (signal == SIGKILL) host_->count_as_stuck();
+}
+
+// Its first grace passed.
+bool RunningAction::ignored_stop() const {
+  return !host_->can_be_killed() && pressure_ != Pressure::None && pressure_ != Pressure::Asked;
+}
+
+void RunningAction::tell_late_end() const {
+  telemetry::warning(
+      "a shared action that ignored the stop request has ended",
+      {{"job", job_id_}, {"action", action_}, {"asked-ago", time_text(Clock::now() - asked_)}});
 }
 
 ActionEnd RunningAction::judge(HostRunEnd end) const {
@@ -180,6 +213,11 @@ ActionEnd RunningAction::judge(HostRunEnd end) const {
   if (order_.why() && !in_time) {
     made.kind = *order_.why();
     made.message = order_.message();
+    if (ignored_stop()) {
+      made.message += "; it ignored the request to stop and ended by itself " +
+                      time_text(Clock::now() - asked_) +
+                      " later, as an action of isolation shared cannot be killed";
+    }
     if (made.kind == ActionEnd::Kind::TimedOut) {
       made.message = with_output(std::move(made.message), end.output);
     }
@@ -187,7 +225,9 @@ ActionEnd RunningAction::judge(HostRunEnd end) const {
   }
   if (!end.result) {
     made.kind = ActionEnd::Kind::Crashed;
-    made.message = with_output("The action broke its process: " + end.breakdown, end.output);
+    const char* where = host_->can_be_killed() ? "process" : "thread";
+    made.message = with_output(std::string("The action broke its ") + where + ": " + end.breakdown,
+                               end.output);
     return made;
   }
   made.return_code = end.result->return_code;

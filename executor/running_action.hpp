@@ -49,6 +49,9 @@ class RunningAction final : private HostListener {
   void look_at_lease();
   void look_at_time();
   runtime::TimePoint stop_harder();
+  void press(int signal);
+  void tell_late_end() const;
+  bool ignored_stop() const;
   ActionEnd judge(HostRunEnd end) const;
   void refuse_request(std::uint64_t number, const std::string& why);
 
@@ -65,6 +68,7 @@ class RunningAction final : private HostListener {
   const ActionLimits& limits_;
   const Hold& hold_;
   std::string job_id_;
+  std::string action_;
   JobReport& report_;
   StopOrder& order_;
   std::string& etag_;  // of the job, after each edit
@@ -74,6 +78,7 @@ class RunningAction final : private HostListener {
   LeaseStamp lease_sent_ = 0;
   enum class Pressure { None, Asked, Terminated, Killed } pressure_ = Pressure::None;
   runtime::TimePoint started_;
+  runtime::TimePoint asked_;      // to stop
   runtime::TimePoint next_step_;  // when the pressure grows
   runtime::Event report_changed_;
   runtime::Event finished_;

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 #include "common/runtime/failure.hpp"
 
@@ -30,7 +31,8 @@ void end_process_group() noexcept {
   ::_exit(112);
 }
 
-LeaseGuard::LeaseGuard() : timer_(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC)) {
+LeaseGuard::LeaseGuard(std::function<void()> end)
+    : end_(std::move(end)), timer_(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC)) {
   if (timer_ < 0) {
     throw runtime::Failure(std::string("cannot make a timer: ") + std::strerror(errno));
   }
@@ -38,16 +40,22 @@ LeaseGuard::LeaseGuard() : timer_(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC))
 }
 
 LeaseGuard::~LeaseGuard() {
-  // Its thread sleeps in the kernel and needs nothing but the timer, which the process' end closes.
-  thread_.detach();
+  over_ = true;
+  wake_at(1);
+  thread_.join();
+  ::close(timer_);
 }
 
 void LeaseGuard::set(LeaseStamp lease) {
   lease_.store(lease);
+  wake_at(lease);
+}
+
+// 0: not at all; a lease of the past must not read as 0.
+void LeaseGuard::wake_at(LeaseStamp time) {
   itimerspec when{};
-  // All zeroes disarms, so a lease of the past must not read as 0.
-  when.it_value.tv_sec = lease / second;
-  when.it_value.tv_nsec = lease % second;
+  when.it_value.tv_sec = time / second;
+  when.it_value.tv_nsec = time % second;
   ::timerfd_settime(timer_, TFD_TIMER_ABSTIME, &when, nullptr);
 }
 
@@ -55,9 +63,10 @@ void LeaseGuard::watch() {
   for (;;) {
     std::uint64_t expirations = 0;
     if (::read(timer_, &expirations, sizeof expirations) < 0 && errno == EINTR) continue;
+    if (over_) return;
     // A renewal may have come between the expiry and now.
     const LeaseStamp lease = lease_.load();
-    if (lease != 0 && now() >= lease) end_process_group();
+    if (lease != 0 && now() >= lease) end_();
   }
 }
 

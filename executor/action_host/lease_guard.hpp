@@ -1,8 +1,10 @@
-// Ends this process, and all it started, when the lease of its job passes: even while the executor
-// is stopped and whatever the plugin does. DESIGN "Leases and fencing".
+// Ends this process when the lease of its job passes, whatever the plugin does: an action host, and
+// all it started, even while the executor is stopped; the executor itself, when the action runs in
+// it. DESIGN "Leases and fencing".
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "executor/hosts/host_message.hpp"
@@ -14,8 +16,9 @@ namespace jobengine::executor {
 
 class LeaseGuard {
  public:
-  // Throws runtime::Failure when the system has no timer for us.
-  LeaseGuard();
+  // `end` is called on a thread of the guard. Throws runtime::Failure when the system has no timer
+  // for us.
+  explicit LeaseGuard(std::function<void()> end = end_process_group);
   ~LeaseGuard();
   LeaseGuard(const LeaseGuard&) = delete;
   LeaseGuard& operator=(const LeaseGuard&) = delete;
@@ -25,9 +28,12 @@ class LeaseGuard {
 
  private:
   void watch();
+  void wake_at(LeaseStamp time);
 
+  std::function<void()> end_;
   int timer_ = -1;
   std::atomic<LeaseStamp> lease_{0};
+  std::atomic<bool> over_{false};
   std::thread thread_;
 };
 

@@ -30,6 +30,9 @@ class HostListener {
   virtual void on_checkpoint(CheckpointMessage checkpoint) = 0;
 };
 
+// Calls what fits the message; those of start and end are not for a listener and are ignored.
+void hand_to(HostListener& listener, FromHost message);
+
 // How a run ended: with a result, or with the end of the host.
 struct HostRunEnd {
   std::optional<ResultMessage> result;
@@ -57,6 +60,9 @@ class ActionHost {
   virtual void ask_to_stop() = 0;
   // To everything the host has started, and to itself.
   virtual void signal(int number) = 0;
+  // Where it cannot be killed: the action has ignored the request to stop, for as long as that is
+  // bearable. It is counted until it returns, and its slot is busy until then.
+  virtual void count_as_stuck() {}
   virtual void renew_lease(LeaseStamp lease) = 0;
   virtual void answer(ApiAnswerMessage answer) = 0;
 

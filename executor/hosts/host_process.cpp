@@ -218,19 +218,9 @@ void HostProcess::accept(FromHost message) {
     }
     result_ = std::move(*result);
     news_.raise();
-  } else if (auto* progress = std::get_if<ProgressMessage>(&message)) {
-    listener_->on_progress(progress->percent);
-  } else if (auto* status = std::get_if<StatusMessage>(&message)) {
-    listener_->on_status(std::move(status->text));
-  } else if (auto* resource = std::get_if<AffectedResourceMessage>(&message)) {
-    listener_->on_affected_resource(std::move(resource->href));
-  } else if (auto* log = std::get_if<LogMessage>(&message)) {
-    listener_->on_log(log->level, std::move(log->line));
-  } else if (auto* request = std::get_if<ApiRequestMessage>(&message)) {
-    listener_->on_api_request(std::move(*request));
-  } else if (auto* checkpoint = std::get_if<CheckpointMessage>(&message)) {
-    listener_->on_checkpoint(std::move(*checkpoint));
+    return;
   }
+  hand_to(*listener_, std::move(message));
 }
 
 void HostProcess::break_off(const std::string& reason) {

@@ -56,6 +56,13 @@ Manifest manifest_of(const nlohmann::json& document) {
     }
     manifest.pull_mode = found->get<bool>();
   }
+  if (const auto found = document.find("isolation"); found != document.end()) {
+    if (*found != "process" && *found != "shared") {
+      throw runtime::Failure("\"isolation\" in the manifest of " + manifest.name +
+                             " must be \"process\" or \"shared\"");
+    }
+    manifest.isolation = *found == "shared" ? Isolation::Shared : Isolation::Process;
+  }
   return manifest;
 }
 
@@ -64,6 +71,7 @@ nlohmann::json to_json(const Manifest& manifest) {
   document["name"] = manifest.name;
   document["description"] = manifest.description;
   document["pull-mode"] = manifest.pull_mode;
+  document["isolation"] = manifest.isolation == Isolation::Shared ? "shared" : "process";
   return document;
 }
 

@@ -27,9 +27,20 @@ std::string bad_plugins() {
   return build_directory() + "/tests/plugins/bad";
 }
 
-Bench::Bench(asio::io_context& event_loop)
+namespace {
+
+HostPoolLimits pool_limits(SharedActions shared_actions) {
+  HostPoolLimits limits;
+  limits.most_idle = 100;
+  limits.shared_actions = std::move(shared_actions);
+  return limits;
+}
+
+}  // namespace
+
+Bench::Bench(asio::io_context& event_loop, SharedActions shared_actions)
     : loop(event_loop),
-      hosts(event_loop, host_command(), HostPoolLimits()),
+      hosts(event_loop, host_command(), pool_limits(std::move(shared_actions))),
       cancellations(api, milliseconds(20)),
       background(event_loop.get_executor()) {
   limits.action.stop_grace = milliseconds(300);

@@ -26,7 +26,8 @@ std::string bad_plugins();
 
 class Bench {
  public:
-  explicit Bench(asio::io_context& loop);
+  // `shared_actions` may run in threads of this process.
+  explicit Bench(asio::io_context& loop, executor::SharedActions shared_actions = {});
   // Reads the good plugins; to be awaited first.
   awaitable<void> prepare();
   awaitable<executor::Outcome> run(std::string job_id, std::int32_t attempt = 1);

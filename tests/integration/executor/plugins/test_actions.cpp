@@ -1,9 +1,11 @@
 // Actions that behave, misbehave and tell what they were given, written against the bare C
 // boundary.
 #include <jobengine/plugin_abi.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -179,6 +181,36 @@ std::int32_t ask_api(void*, const je_host* host, je_job* job) {
   return answer.status == 200 ? 0 : 1;
 }
 
+// Deaf to a stop for as many milliseconds as its payload says.
+std::int32_t deaf(void*, const je_host* host, je_job* job) {
+  host->set_status(job, text("deaf"));
+  const long ms = std::strtol(copied(host->job_payload(job)).c_str(), nullptr, 10);
+  ::poll(nullptr, 0, static_cast<int>(ms));
+  return 0;
+}
+
+// The first attempt is deaf for good; every later one succeeds.
+std::int32_t deaf_at_first(void*, const je_host* host, je_job* job) {
+  if (host->job_attempt(job) == 1) {
+    host->set_status(job, text("deaf"));
+    for (;;) ::sleep(1000);
+  }
+  return tell_attempt(nullptr, host, job);
+}
+
+// 9 when a second run enters the same je_action meanwhile.
+std::int32_t alone(void* state, const je_host* host, je_job* job) {
+  auto* busy = static_cast<std::atomic<bool>*>(state);
+  if (busy->exchange(true)) return 9;
+  host->wait_for_stop(job, 50);
+  busy->store(false);
+  return 0;
+}
+
+void destroy_state(void* state) {
+  delete static_cast<std::atomic<bool>*>(state);
+}
+
 struct Entry {
   const char* manifest;
   std::int32_t (*run)(void*, const je_host*, je_job*);
@@ -201,6 +233,16 @@ constexpr std::array entries = {
     Entry{R"({"name": "test_pose_as_host"})", pose_as_host},
     Entry{R"({"name": "test_talk"})", talk},
     Entry{R"({"name": "test_ask_api"})", ask_api},
+    Entry{R"({"name": "shared_ok", "isolation": "shared"})", ok},
+    Entry{R"({"name": "shared_return", "isolation": "shared"})", return_payload},
+    Entry{R"({"name": "shared_break_off", "isolation": "shared"})", break_off},
+    Entry{R"({"name": "shared_obey", "isolation": "shared"})", obey},
+    Entry{R"({"name": "shared_deaf", "isolation": "shared"})", deaf},
+    Entry{R"({"name": "shared_deaf_at_first", "isolation": "shared"})", deaf_at_first},
+    Entry{R"({"name": "shared_alone", "isolation": "shared"})", alone},
+    Entry{R"({"name": "shared_tell_process", "isolation": "shared"})", tell_process},
+    Entry{R"({"name": "shared_talk", "isolation": "shared"})", talk},
+    Entry{R"({"name": "shared_ask_api", "isolation": "shared"})", ask_api},
 };
 
 std::uint32_t action_count() {
@@ -210,9 +252,9 @@ std::uint32_t action_count() {
 std::int32_t create_action(std::uint32_t index, je_action* out, je_string*) {
   out->struct_size = sizeof *out;
   out->manifest = text(entries.at(index).manifest);
-  out->state = nullptr;
+  out->state = new std::atomic<bool>(false);
   out->run = entries.at(index).run;
-  out->destroy = nullptr;
+  out->destroy = destroy_state;
   return 0;
 }
 

@@ -1,0 +1,87 @@
+#include "executor/hosts/shared_threads.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <thread>
+#include <utility>
+
+#include "common/telemetry/log.hpp"
+
+namespace jobengine::executor {
+
+namespace {
+
+// The file as it is now: one that was replaced is another one.
+std::string version_of(const std::string& file) {
+  struct stat found{};
+  if (::stat(file.c_str(), &found) != 0) return file;
+  std::string version = file;
+  for (const auto number :
+       {static_cast<long long>(found.st_dev), static_cast<long long>(found.st_ino),
+        static_cast<long long>(found.st_mtim.tv_sec),
+        static_cast<long long>(found.st_mtim.tv_nsec)}) {
+    version += '\n';
+    version += std::to_string(number);
+  }
+  return version;
+}
+
+}  // namespace
+
+void end_executor(std::string_view reason) noexcept {
+  try {
+    // Whoever reads our log may be stuck, too.
+    constexpr auto moment = std::chrono::milliseconds(200);
+    auto logged = std::make_shared<std::promise<void>>();
+    auto done = logged->get_future();
+    std::thread([logged, text = std::string(reason)] {
+      telemetry::log(telemetry::Level::Critical, "this executor ends at once",
+                     {{"reason", text}, {"exit-code", exit_shared_action_left}});
+      logged->set_value();
+    }).detach();
+    done.wait_for(moment);
+  } catch (...) {
+    // It ends in any case.
+  }
+  ::_exit(exit_shared_action_left);
+}
+
+std::unique_ptr<PluginLibrary> SharedCode::make_actions(const std::string& file) {
+  const std::lock_guard lock(mutex_);
+  std::string version = version_of(file);
+  auto found = loaded_.find(version);
+  if (found == loaded_.end()) {
+    found = loaded_.emplace(std::move(version), PluginFile(file)).first;
+  }
+  return std::make_unique<PluginLibrary>(found->second);
+}
+
+void SharedThreads::set_lease(const void* run, LeaseStamp lease) {
+  if (lease == 0) {
+    leases_.erase(run);
+  } else {
+    leases_[run] = lease;
+  }
+  if (!guard_ && leases_.empty()) return;
+  if (!guard_)
+    guard_.emplace([] { end_executor("the lease of a running shared action has passed"); });
+  LeaseStamp first = 0;
+  for (const auto& [key, end] : leases_) first = first == 0 ? end : std::min(first, end);
+  guard_->set(first);
+}
+
+void SharedThreads::add_stuck() {
+  ++stuck_;
+  if (on_stuck) on_stuck(stuck_);
+}
+
+void SharedThreads::remove_stuck() {
+  --stuck_;
+  if (on_stuck) on_stuck(stuck_);
+}
+
+}  // namespace jobengine::executor
