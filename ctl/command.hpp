@@ -39,6 +39,15 @@ struct ShowCommand {
   std::string job;
 };
 
+struct LogsCommand {
+  std::string job;
+  bool follow = false;       // goes on until the job is final and its log quiet
+  std::int64_t attempt = 0;  // 0: all
+  std::string stream;        // stdout, stderr, log, engine; "": all
+  int last = 0;              // so many of the newest lines; 0: all
+  bool timestamps = false;   // time and stream before each line
+};
+
 struct CancelCommand {
   std::vector<std::string> jobs;
 };
@@ -99,7 +108,7 @@ struct ApiKeyCommand {
 };
 
 using Command =
-    std::variant<SubmitCommand, ListCommand, ShowCommand, CancelCommand, QueueCommand, DevCommand,
-                 DemoCommand, HealthCommand, UserCommand, GroupCommand, ApiKeyCommand>;
+    std::variant<SubmitCommand, ListCommand, ShowCommand, LogsCommand, CancelCommand, QueueCommand,
+                 DevCommand, DemoCommand, HealthCommand, UserCommand, GroupCommand, ApiKeyCommand>;
 
 }  // namespace jobengine::ctl

@@ -23,6 +23,7 @@ constexpr const char* footer = R"(Examples:
   jobctl submit run_command --payload '{"argv": ["uname", "-a"]}' --wait
   jobctl list --state FAILED --last 50
   jobctl show 0195e9a2-5c1b-7d2e-9f00-3a5b7c9d1e2f
+  jobctl logs --follow 0195e9a2-5c1b-7d2e-9f00-3a5b7c9d1e2f
   jobctl user add jane --group operators
   jobctl api-key create --ttl 90d
   jobctl dev --slots 8
@@ -95,6 +96,7 @@ struct Parsed {
   int priority = 0;
   ListCommand list;
   ShowCommand show;
+  LogsCommand logs;
   CancelCommand cancel;
   QueueCommand queue;
   DevCommand dev;
@@ -112,6 +114,22 @@ std::chrono::milliseconds duration(const std::string& text, const std::string& o
     throw UsageError(option + ": '" + text + "' is no duration; expected e.g. 500ms, 30s or 2m");
   }
   return *value;
+}
+
+void declare_logs_command(CLI::App& app, LogsCommand& to) {
+  auto* logs = app.add_subcommand("logs", "Print what the runs of a job have written");
+  logs->add_option("JOB", to.job, "Its id, with or without job/")->required();
+  logs->add_flag("-f,--follow", to.follow, "Print what is still written, until the job has ended");
+  logs->add_option("--attempt", to.attempt, "Only lines of this run of the job (default: all)")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000'000}))
+      ->type_name("N");
+  logs->add_option("--stream", to.stream, "Only stdout, stderr, log or engine (default: all)")
+      ->check(CLI::IsMember({"stdout", "stderr", "log", "engine"}))
+      ->type_name("STREAM");
+  logs->add_option("--last", to.last, "Only so many of the newest lines (default: all there are)")
+      ->check(CLI::Range(1, 10000))
+      ->type_name("N");
+  logs->add_flag("--timestamps", to.timestamps, "Print time and stream before each line");
 }
 
 void declare_job_commands(CLI::App& app, Parsed& to) {
@@ -153,6 +171,8 @@ void declare_job_commands(CLI::App& app, Parsed& to) {
 
   auto* show = app.add_subcommand("show", "Show everything about one job");
   show->add_option("JOB", to.show.job, "Its id, with or without job/")->required();
+
+  declare_logs_command(app, to.logs);
 
   auto* cancel = app.add_subcommand("cancel", "Cancel jobs");
   cancel->add_option("JOB", to.cancel.jobs, "Their ids, with or without job/")->required();
@@ -243,6 +263,10 @@ Command chosen(const std::string& name, Parsed& parsed, const CLI::App& subcomma
   if (name == "show") {
     parsed.show.job = job_id(parsed.show.job);
     return parsed.show;
+  }
+  if (name == "logs") {
+    parsed.logs.job = job_id(parsed.logs.job);
+    return parsed.logs;
   }
   if (name == "cancel") {
     for (std::string& job : parsed.cancel.jobs) job = job_id(job);

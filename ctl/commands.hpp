@@ -17,6 +17,7 @@ struct Context {
 awaitable<int> submit(asio::io_context& loop, const SubmitCommand& command, const Context& context);
 awaitable<int> list(asio::io_context& loop, const ListCommand& command, const Context& context);
 awaitable<int> show(asio::io_context& loop, const ShowCommand& command, const Context& context);
+awaitable<int> logs(asio::io_context& loop, const LogsCommand& command, const Context& context);
 awaitable<int> cancel(asio::io_context& loop, const CancelCommand& command, const Context& context);
 awaitable<int> queue(asio::io_context& loop, const QueueCommand& command, const Context& context);
 awaitable<int> dev(asio::io_context& loop, const DevCommand& command, const Context& context);

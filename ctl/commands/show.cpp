@@ -41,7 +41,7 @@ void print_job(const nlohmann::json& job) {
   constexpr std::array first = {"id",      "name",    "action",  "state",   "progress",
                                 "created", "started", "updated", "duration"};
   constexpr std::array last = {"payload", "return-code", "status-message"};
-  constexpr std::array hidden = {"acl", "operations", "resource-type"};
+  constexpr std::array hidden = {"acl", "operations", "resource-type", "output"};
   auto contains = [](const auto& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
@@ -61,6 +61,11 @@ void print_job(const nlohmann::json& job) {
     const std::string value = attribute(job, name);
     if (!value.empty()) print_text(name, value);
   }
+  // The end of what it has written.
+  const std::string tail = attribute(job, "output");
+  if (tail.empty()) return;
+  print_text("output", tail);
+  std::fprintf(stderr, "All of the output: jobctl logs %s\n", attribute(job, "id").c_str());
 }
 
 }  // namespace

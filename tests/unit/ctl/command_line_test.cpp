@@ -38,6 +38,22 @@ TEST_CASE("command line: submit takes what a job is made of", "[ctl]") {
   REQUIRE(submit.wait);
 }
 
+TEST_CASE("command line: logs of a job, all or some", "[ctl]") {
+  const auto all = command<ctl::LogsCommand>({"logs", "abc"});
+  REQUIRE(all.job == "job/abc");
+  REQUIRE_FALSE(all.follow);
+  REQUIRE(all.attempt == 0);
+  REQUIRE(all.last == 0);
+  const auto some = command<ctl::LogsCommand>({"logs", "-f", "--attempt", "2", "--stream", "stderr",
+                                               "--last", "7", "--timestamps", "job/abc"});
+  REQUIRE(some.job == "job/abc");
+  REQUIRE(some.follow);
+  REQUIRE(some.attempt == 2);
+  REQUIRE(some.stream == "stderr");
+  REQUIRE(some.last == 7);
+  REQUIRE(some.timestamps);
+}
+
 TEST_CASE("command line: what is not given is left to the API", "[ctl]") {
   const auto submit = command<ctl::SubmitCommand>({"submit", "x"});
   REQUIRE_FALSE(submit.priority.has_value());
@@ -98,6 +114,8 @@ TEST_CASE("command line: wrong use is told with what was wrong", "[ctl]") {
       {{"list", "--state", "SLEEPING"}, "SLEEPING"},
       {{"show", "not an id"}, "'not an id'"},
       {{"show", "a", "b"}, "b"},
+      {{"logs", "a", "--last", "0"}, "--last"},
+      {{"logs", "a", "--stream", "both"}, "--stream"},
       {{"list", "-o", "xml"}, "xml"},
       {{"queue", "--timeout", "soon"}, "'soon'"},
       {{"dev", "--once"}, "COMMAND"},
@@ -112,8 +130,8 @@ TEST_CASE("command line: wrong use is told with what was wrong", "[ctl]") {
 
 TEST_CASE("command line: help lists the commands and the exit codes", "[ctl]") {
   const auto help = std::get<ctl::Answer>(parse({"--help"})).text;
-  for (const char* word : {"submit", "list", "show", "cancel", "queue", "dev", "demo", "health",
-                           "Exit codes", "--api-pass-file", "--zk-hosts"}) {
+  for (const char* word : {"submit", "list", "show", "logs", "cancel", "queue", "dev", "demo",
+                           "health", "Exit codes", "--api-pass-file", "--zk-hosts"}) {
     CAPTURE(word);
     REQUIRE_THAT(help, Contains(word));
   }
