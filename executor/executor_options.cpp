@@ -44,6 +44,9 @@ program::OptionList executor_option_list() {
       option("shared-actions", OptionKind::TextList, "ACTION", "",
              "actions of isolation shared that may run in a thread of this executor, or all; the "
              "others run in a process of their own like any action"),
+      option("labels", OptionKind::TextList, "LABEL", "",
+             "what this executor has, such as gpu or region=eu; actions whose manifest names a "
+             "label that is missing here are left to other executors"),
       option("drain-timeout", OptionKind::Duration, "TIME", "120s",
              "how long a stop waits for running actions before it stops them"),
       option("action-timeout", OptionKind::Duration, "TIME", "0",
@@ -115,6 +118,10 @@ std::vector<ActionDirectory> action_directories(const configuration::Settings& s
   std::vector<ActionDirectory> result;
   for (const std::string& path : settings.list("actions-dir")) result.push_back({path, true});
   return result;
+}
+
+std::vector<std::string> executor_labels(const configuration::Settings& settings) {
+  return settings.given("labels") ? settings.list("labels") : std::vector<std::string>();
 }
 
 bool is_lite_image() {

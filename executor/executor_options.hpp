@@ -14,6 +14,8 @@ ExecutorOptions executor_options(const configuration::Settings& settings);
 
 std::vector<ActionDirectory> action_directories(const configuration::Settings& settings);
 
+std::vector<std::string> executor_labels(const configuration::Settings& settings);
+
 // True in the image that edges run: only actions with pull mode are there then.
 bool is_lite_image();
 

@@ -47,7 +47,13 @@ std::string JobRun::action_name() const {
 
 Situation JobRun::situation() const {
   Situation situation;
-  situation.action_known = services_.catalog.find(action_name()) != nullptr;
+  const std::string action = action_name();
+  situation.action_known = action_ != nullptr;
+  if (action_) {
+    situation.payload_complaint = complaint_about_payload(*action_, job_->payload());
+  } else {
+    situation.withheld = services_.catalog.why_withheld(action);
+  }
   situation.from_queue = request_.from_queue;
   return situation;
 }
@@ -55,6 +61,8 @@ Situation JobRun::situation() const {
 void JobRun::adopt(cimi::Reply reply) {
   job_.emplace(std::move(reply.document));
   etag_ = std::move(reply.etag);
+  // Once and for all: the catalog may change while the job runs.
+  if (!action_) action_ = services_.catalog.find(action_name());
 }
 
 // ---- fetch
@@ -160,7 +168,7 @@ awaitable<std::shared_ptr<ActionHost>> JobRun::borrow_host(HostWish wish, std::s
 }
 
 awaitable<ActionEnd> JobRun::perform() {
-  const CatalogEntry& action = *services_.catalog.find(action_name());
+  const CatalogEntry& action = *action_;
   const CancellationWatch::Watched watched(services_.cancellations, request_.job_id, order_);
   ActionEnd end;
   HostWish wish{action.plugin_file, action.manifest.name, action.manifest.isolation};

@@ -78,6 +78,7 @@ class JobRun {
   RunRequest request_;
 
   std::optional<job::Job> job_;
+  std::shared_ptr<const CatalogEntry> action_;  // null: not offered here
   std::string etag_;          // of the job as this run knows it; empty when the API gives none
   bool was_running_ = false;  // before this run: an earlier attempt did not end cleanly
   std::optional<JobReport> report_;

@@ -116,7 +116,9 @@ awaitable<void> Program::story() {
 awaitable<void> Program::work() {
   HostCommand command = options_.host_command;
   std::vector<ActionDirectory> directories = action_directories(settings_);
-  catalog_ = co_await scan_actions(loop_.context(), std::move(command), std::move(directories));
+  std::vector<std::string> labels = executor_labels(settings_);
+  catalog_ = co_await scan_actions(loop_.context(), std::move(command), std::move(directories),
+                                   std::move(labels));
   if (is_lite_image()) catalog_.keep_pull_mode_only();
   log_catalog(catalog_);
   if (!pull_mode_ && catalog_.size() == 0) {

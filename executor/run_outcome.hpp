@@ -51,7 +51,9 @@ std::optional<Outcome> after_fetch(const cimi::Reply& reply);
 
 struct Situation {
   bool action_known = false;
-  bool from_queue = true;  // false: pull mode, --job-id
+  bool from_queue = true;         // false: pull mode, --job-id
+  std::string withheld;           // why the action, though known, is not offered here; empty: it is
+  std::string payload_complaint;  // what is wrong with the payload; empty: nothing
 };
 std::optional<Outcome> before_start(const job::Job& job, Situation situation);
 

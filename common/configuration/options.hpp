@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/configuration/duration_text.hpp"
 #include "common/configuration/yaml_document.hpp"
 
 namespace jobengine::configuration {
@@ -96,10 +97,6 @@ struct LoadResult {
 };
 LoadResult load(const ProgramDeclaration& program, int argc, const char* const* argv,
                 const char* const* environment);
-
-// "90s" → 90000 ms. Nothing for anything else than a number with ms, s, m, h, d or nothing
-// (seconds) behind it.
-std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 struct HostAndPort {
   std::string host;

@@ -113,41 +113,100 @@ awaitable<void> describe_plugin(asio::io_context& loop, const HostCommand& comma
   }
 }
 
-void add_to(Catalog& catalog, const Description& description) {
+void add_to(Catalog& catalog, const Description& description,
+            const std::vector<std::string>& labels) {
   if (!description.refused.empty()) {
     telemetry::warning("a plugin was not loaded",
                        {{"plugin", description.file}, {"reason", description.refused}});
     return;
   }
   for (const Manifest& manifest : description.actions) {
-    const auto first = catalog.add(manifest, description.file);
-    if (!first) continue;
-    telemetry::warning(
-        "an action is there already; the first plugin keeps it",
-        {{"action", manifest.name}, {"plugin", description.file}, {"first", *first}});
+    if (std::string complaint = complaint_about_labels(manifest, labels); !complaint.empty()) {
+      telemetry::info("an action is not offered here",
+                      {{"action", manifest.name}, {"reason", complaint}});
+      catalog.withhold(manifest.name, std::move(complaint));
+      continue;
+    }
+    try {
+      const auto first = catalog.add(manifest, description.file);
+      if (!first) continue;
+      telemetry::warning(
+          "an action is there already; the first plugin keeps it",
+          {{"action", manifest.name}, {"plugin", description.file}, {"first", *first}});
+    } catch (const Failure& failure) {
+      telemetry::warning(
+          "an action was not loaded",
+          {{"action", manifest.name}, {"plugin", description.file}, {"reason", failure.what()}});
+    }
   }
+}
+
+// Of the names that fit an action: the action's own, else the longest pattern.
+template <class Value>
+auto best_fit(const std::map<std::string, Value, std::less<>>& by_name, std::string_view action) {
+  auto best = by_name.find(action);
+  if (best != by_name.end()) return best;
+  for (auto it = by_name.begin(); it != by_name.end(); ++it) {
+    const std::string_view name = it->first;
+    if (!name.ends_with('*') || !action.starts_with(name.substr(0, name.size() - 1))) continue;
+    if (best == by_name.end() || name.size() > best->first.size()) best = it;
+  }
+  return best;
 }
 
 }  // namespace
 
 std::optional<std::string> Catalog::add(Manifest manifest, std::string plugin_file) {
-  std::string name = manifest.name;
-  const auto [place, added] =
-      actions_.try_emplace(std::move(name), CatalogEntry{std::move(manifest), plugin_file});
-  if (added) return std::nullopt;
-  return place->second.plugin_file;
+  const auto there = actions_.find(manifest.name);
+  if (there != actions_.end()) return there->second->plugin_file;
+  CatalogEntry entry;
+  if (!manifest.payload_schema.is_null()) {
+    try {
+      entry.payload_schema.emplace(manifest.payload_schema);
+    } catch (const json_schema::SchemaError& error) {
+      throw Failure("\"payload-schema\" of " + manifest.name +
+                    " is no JSON Schema: " + error.what());
+    }
+  }
+  const std::string name = manifest.name;
+  entry.manifest = std::move(manifest);
+  entry.plugin_file = std::move(plugin_file);
+  actions_.emplace(name, std::make_shared<const CatalogEntry>(std::move(entry)));
+  return std::nullopt;
 }
 
-const CatalogEntry* Catalog::find(std::string_view action) const {
-  if (const auto found = actions_.find(action); found != actions_.end()) return &found->second;
-  const CatalogEntry* best = nullptr;
-  for (const auto& [name, entry] : actions_) {
-    if (!name.ends_with('*')) continue;
-    const auto prefix = std::string_view(name).substr(0, name.size() - 1);
-    const bool longer = best == nullptr || name.size() > best->manifest.name.size();
-    if (action.starts_with(prefix) && longer) best = &entry;
+void Catalog::withhold(const std::string& action, std::string reason) {
+  withheld_.try_emplace(action, std::move(reason));
+}
+
+std::shared_ptr<const CatalogEntry> Catalog::find(std::string_view action) const {
+  const auto found = best_fit(actions_, action);
+  return found == actions_.end() ? nullptr : found->second;
+}
+
+std::string Catalog::why_withheld(std::string_view action) const {
+  const auto found = best_fit(withheld_, action);
+  return found == withheld_.end() ? "" : found->second;
+}
+
+std::string complaint_about_labels(const Manifest& manifest,
+                                   const std::vector<std::string>& labels) {
+  std::string missing;
+  for (const std::string& label : manifest.labels) {
+    if (std::find(labels.begin(), labels.end(), label) != labels.end()) continue;
+    missing += (missing.empty() ? "" : ", ") + label;
   }
-  return best;
+  if (missing.empty()) return {};
+  return "it needs what this executor's --labels do not name: " + missing;
+}
+
+std::string complaint_about_payload(const CatalogEntry& entry, const std::string& payload) {
+  if (!entry.payload_schema) return {};
+  const auto document =
+      payload.empty() ? nlohmann::json::object() : nlohmann::json::parse(payload, nullptr, false);
+  if (document.is_discarded()) return "it is not JSON";
+  const auto violations = entry.payload_schema->violations(document);
+  return violations.empty() ? "" : json_schema::text_of(violations);
 }
 
 std::vector<std::string> Catalog::names() const {
@@ -157,7 +216,7 @@ std::vector<std::string> Catalog::names() const {
 }
 
 void Catalog::keep_pull_mode_only() {
-  std::erase_if(actions_, [](const auto& item) { return !item.second.manifest.pull_mode; });
+  std::erase_if(actions_, [](const auto& item) { return !item.second->manifest.pull_mode; });
 }
 
 std::vector<ActionDirectory> default_action_directories(const std::string& program_path) {
@@ -172,7 +231,8 @@ std::vector<ActionDirectory> default_action_directories(const std::string& progr
 }
 
 awaitable<Catalog> scan_actions(asio::io_context& loop, HostCommand command,
-                                std::vector<ActionDirectory> directories, runtime::Duration limit) {
+                                std::vector<ActionDirectory> directories,
+                                std::vector<std::string> labels, runtime::Duration limit) {
   std::vector<Description> descriptions;
   for (const ActionDirectory& directory : directories) {
     for (std::string& file : plugin_files(directory)) {
@@ -186,7 +246,7 @@ awaitable<Catalog> scan_actions(asio::io_context& loop, HostCommand command,
   co_await tasks.join();
 
   Catalog catalog;
-  for (const Description& description : descriptions) add_to(catalog, description);
+  for (const Description& description : descriptions) add_to(catalog, description, labels);
   if (catalog.size() == 0) {
     std::string searched;
     for (const ActionDirectory& directory : directories) {

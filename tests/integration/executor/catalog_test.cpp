@@ -12,12 +12,13 @@ using namespace jobengine::tests;
 
 namespace {
 
-awaitable<Catalog> scan(asio::io_context& loop, std::vector<std::string> paths) {
+awaitable<Catalog> scan(asio::io_context& loop, std::vector<std::string> paths,
+                        std::vector<std::string> labels = {}) {
   std::vector<ActionDirectory> directories;
   for (const std::string& path : paths) directories.push_back({path, true});
   HostCommand command = host_command();
   co_return co_await scan_actions(loop, std::move(command), std::move(directories),
-                                  std::chrono::seconds(5));
+                                  std::move(labels), std::chrono::seconds(5));
 }
 
 }  // namespace
@@ -56,5 +57,21 @@ TEST_CASE("a directory that was asked for and cannot be read is wrong use") {
       message = failure.what();
     }
     CHECK_THAT(message, Catch::Contains("/nonexistent/actions"));
+  });
+}
+
+TEST_CASE("an action that needs labels is offered by an executor that has them, and by no other") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    std::vector<std::string> paths = {good_plugins()};
+    std::vector<std::string> labels = {"gpu", "region=eu", "more"};
+    const Catalog having = co_await scan(loop, paths, std::move(labels));
+    CHECK(having.find("test_needs_labels") != nullptr);
+    CHECK(having.why_withheld("test_needs_labels").empty());
+
+    std::vector<std::string> others = {"region=eu"};
+    const Catalog lacking = co_await scan(loop, std::move(paths), std::move(others));
+    CHECK(lacking.find("test_needs_labels") == nullptr);
+    CHECK_THAT(lacking.why_withheld("test_needs_labels"), Catch::EndsWith(": gpu"));
+    CHECK(lacking.why_withheld("test_ok").empty());
   });
 }

@@ -467,3 +467,35 @@ TEST_CASE("a job that does not exist is not consumed by its run") {
     CHECK(outcome.fate == EntryFate::AwaitDocument);
   });
 }
+
+TEST_CASE("a payload that is not what the manifest's schema wants fails its job without a run") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    for (const char* bad : {R"({"payload": "{\"count\": 0}"})", R"({"payload": "[]"})", "{}"}) {
+      const std::string id = bench.api.add_job("test_schema", bad);
+      const Outcome outcome = co_await bench.run(id);
+      CHECK(outcome.fate == EntryFate::Consume);
+      const json& job = bench.api.job(id);
+      CHECK(job["state"] == "FAILED");
+      CHECK(job["return-code"] == 1);
+      CHECK_THAT(job["status-message"].get<std::string>(),
+                 Catch::StartsWith("The payload is not what test_schema wants: "));
+      CHECK(bench.api.edits.size() == 1);  // it was never RUNNING
+      bench.api.edits.clear();
+    }
+    const std::string good = bench.api.add_job("test_schema", R"({"payload": "{\"count\": 1}"})");
+    co_await bench.run(good);
+    CHECK(bench.api.job(good)["state"] == "SUCCESS");
+  });
+}
+
+TEST_CASE("a job of an action that is not offered here is left to other executors") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    const std::string id = bench.api.add_job("test_needs_labels");
+    const Outcome outcome = co_await bench.run(id);
+    CHECK(outcome.fate == EntryFate::ReleaseLater);
+    CHECK_FALSE(outcome.api_trouble);
+    CHECK_THAT(outcome.reason, Catch::Contains("not offered here") && Catch::Contains("gpu"));
+    CHECK(bench.api.edits.empty());
+    CHECK(bench.api.job(id)["state"] == "QUEUED");
+  });
+}

@@ -243,6 +243,10 @@ constexpr std::array entries = {
     Entry{R"({"name": "shared_tell_process", "isolation": "shared"})", tell_process},
     Entry{R"({"name": "shared_talk", "isolation": "shared"})", talk},
     Entry{R"({"name": "shared_ask_api", "isolation": "shared"})", ask_api},
+    Entry{R"({"name": "test_needs_labels", "labels": ["gpu", "region=eu"]})", ok},
+    Entry{R"({"name": "test_schema", "payload-schema": {"type": "object", "required": ["count"],
+              "properties": {"count": {"type": "integer", "minimum": 1}}}})",
+          ok},
 };
 
 std::uint32_t action_count() {
