@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/runtime/failure.hpp"
 #include "executor/action_host/channel.hpp"
@@ -84,6 +85,20 @@ int describe_plugin(const std::string& file) {
   return code;
 }
 
+// What an action has printed is in the pipes before its result is known. Not fflush(nullptr): that
+// waits for every stream, also for one on which a thread of the action blocks for ever.
+void flush_output() {
+  try {
+    std::cout.flush();
+    std::cerr.flush();
+    std::clog.flush();
+  } catch (...) {
+    std::fputs("job-action-host: a standard stream threw an exception\n", stderr);
+  }
+  std::fflush(stdout);
+  std::fflush(stderr);
+}
+
 [[noreturn]] void serve_plugin(const std::string& file) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::fcntl(conversation, F_SETFD, FD_CLOEXEC);  // programs an action starts do not inherit it
@@ -115,7 +130,9 @@ int describe_plugin(const std::string& file) {
       const je_action* action = library.find(run.action);
       if (action == nullptr) throw runtime::Failure("has no action " + run.action);
       JobContext context(std::move(run), channel, stop, answers);
-      channel.send(context.run(*action));
+      ResultMessage result = context.run(*action);
+      flush_output();
+      channel.send(std::move(result));
     }
   } catch (...) {
     channel.send(RefusedMessage{runtime::describe(std::current_exception())});

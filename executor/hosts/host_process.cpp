@@ -14,6 +14,7 @@
 
 #include "common/runtime/failure.hpp"
 #include "common/telemetry/log.hpp"
+#include "executor/hosts/utf8.hpp"
 
 namespace jobengine::executor {
 
@@ -24,19 +25,14 @@ using runtime::Failure;
 // Offspring that left the host's process group may hold its pipes open; it is not waited for.
 constexpr auto last_words = std::chrono::milliseconds(300);
 
-OutputTail::LineListener printed_by(const std::string& plugin_file) {
-  return [plugin_file](const std::string& line) {
-    telemetry::debug("an action printed", {{"plugin", plugin_file}, {"line", line}});
-  };
-}
-
 }  // namespace
 
 HostProcess::HostProcess(asio::io_context& loop, std::string plugin_file)
     : loop_(loop),
       plugin_file_(std::move(plugin_file)),
       socket_(loop),
-      output_(loop, printed_by(plugin_file_)),
+      stdout_(loop, [this](std::string_view line) { printed(OutputStream::Stdout, line); }),
+      stderr_(loop, [this](std::string_view line) { printed(OutputStream::Stderr, line); }),
       tasks_(loop.get_executor()) {}
 
 HostProcess::~HostProcess() = default;
@@ -53,7 +49,7 @@ void HostProcess::spawn(const HostCommand& command) {
   request.argv = {command.program, "--serve", plugin_file_};
   request.environment = command.environment;
   request.descriptors = {
-      {nothing, 0}, {output_.write_end(), 1}, {output_.write_end(), 2}, {ends[1], 3}};
+      {nothing, 0}, {stdout_.write_end(), 1}, {stderr_.write_end(), 2}, {ends[1], 3}};
   request.new_session = true;
   request.parent_death_signal = SIGKILL;
   try {
@@ -65,9 +61,11 @@ void HostProcess::spawn(const HostCommand& command) {
   }
   ::close(ends[1]);
   ::close(nothing);
-  output_.close_write_end();
+  stdout_.close_write_end();
+  stderr_.close_write_end();
   tasks_.spawn(read_messages());
-  tasks_.spawn(output_.read());
+  tasks_.spawn(stdout_.read());
+  tasks_.spawn(stderr_.read());
   tasks_.spawn(watch_end());
 }
 
@@ -84,34 +82,37 @@ awaitable<std::shared_ptr<HostProcess>> HostProcess::start(asio::io_context& loo
   if (in_time && host->ended_.raised()) {
     reason += " (" + host->child_->status().text() + ")";
   }
-  const std::string printed = host->output_.text();
+  const std::string printed = as_utf8(host->tail_.text());
   if (!printed.empty()) reason += ", having printed: " + printed;
   co_await host->close();
   throw Failure("cannot start an action host for " + host->plugin_file_ + ": " + reason);
 }
 
 bool HostProcess::reusable() const {
-  return !broken_ && !worn_ && listener_ == nullptr && !ended_.raised();
+  // With its output closed, the next job's would be lost.
+  const bool speaks = !stdout_.has_ended() && !stderr_.has_ended();
+  return !broken_ && !worn_ && speaks && listener_ == nullptr && !ended_.raised();
 }
 
 awaitable<HostRunEnd> HostProcess::run(RunMessage message, HostListener& listener) {
   JE_CHECK(listener_ == nullptr, "one job at a time");
+  finish_output();  // of strays of the last job
+  tail_.forget();
   listener_ = &listener;
   result_.reset();
   news_.reset();
-  output_.forget();
   ++jobs_run_;
   send(std::move(message));
   co_await runtime::Event::wait_either(news_, ended_, runtime::TimePoint::max());
   listener_ = nullptr;
   HostRunEnd end;
   end.result = std::move(result_);
-  end.output = output_.text();
+  end.output = tail_.text();
   if (end.result) {
     renew_lease(0);
   } else {
     co_await ended_.wait();
-    end.output = output_.text();
+    end.output = tail_.text();
     end.breakdown = broken_reason_.empty() ? child_->status().text() : broken_reason_;
   }
   co_return end;
@@ -143,7 +144,8 @@ awaitable<void> HostProcess::close() {
   co_await ended_.wait();
   boost::system::error_code ignored;
   socket_.close(ignored);
-  output_.close();
+  stdout_.close();
+  stderr_.close();
   co_await tasks_.join();
 }
 
@@ -192,7 +194,9 @@ awaitable<void> HostProcess::watch_end() {
   co_await child_->exited().wait();
   const auto deadline = runtime::Clock::now() + last_words;
   co_await heard_all_.wait_until(deadline);
-  co_await output_.ended().wait_until(deadline);
+  co_await stdout_.ended().wait_until(deadline);
+  co_await stderr_.ended().wait_until(deadline);
+  finish_output();
   broken_ = true;
   ended_.raise();
 }
@@ -217,10 +221,25 @@ void HostProcess::accept(FromHost message) {
                       {{"plugin", plugin_file_}, {"reason", result->worn}});
     }
     result_ = std::move(*result);
+    finish_output();  // it was printed before the action returned
     news_.raise();
     return;
   }
   hand_to(*listener_, std::move(message));
+}
+
+void HostProcess::printed(OutputStream stream, std::string_view line) {
+  tail_.keep(line);
+  if (listener_ != nullptr) {
+    listener_->on_output(stream, line);
+  } else if (telemetry::logs(telemetry::Level::Debug)) {
+    telemetry::debug("an action host printed", {{"plugin", plugin_file_}, {"line", as_utf8(line)}});
+  }
+}
+
+void HostProcess::finish_output() {
+  stdout_.finish();
+  stderr_.finish();
 }
 
 void HostProcess::break_off(const std::string& reason) {

@@ -13,6 +13,7 @@
 #include "common/runtime/task_group.hpp"
 #include "executor/hosts/action_host.hpp"
 #include "executor/hosts/host_message.hpp"
+#include "executor/hosts/output_pipe.hpp"
 #include "executor/hosts/output_tail.hpp"
 
 namespace jobengine::executor {
@@ -56,11 +57,15 @@ class HostProcess final : public ActionHost {
   awaitable<void> watch_end();
   void accept(FromHost message);
   void break_off(const std::string& reason);
+  void printed(OutputStream stream, std::string_view line);
+  void finish_output();
 
   asio::io_context& loop_;
   std::string plugin_file_;
   asio::local::stream_protocol::socket socket_;
-  OutputTail output_;
+  OutputPipe stdout_;
+  OutputPipe stderr_;
+  OutputTail tail_;  // of both
   std::optional<runtime::ChildProcess> child_;
   runtime::TaskGroup tasks_;
 

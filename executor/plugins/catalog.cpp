@@ -71,8 +71,11 @@ std::string verdict(const runtime::ChildProcess& child, bool in_time, runtime::D
 awaitable<void> describe_plugin(asio::io_context& loop, const HostCommand& command,
                                 runtime::Duration limit, Description& description) {
   std::string answer;
-  OutputTail standard_output(loop, [&answer](const std::string& line) { answer += line + "\n"; });
-  OutputTail standard_error(loop, [](const std::string&) {});
+  auto take = [&answer](std::string_view line) { answer.append(line) += '\n'; };
+  OutputTail printed;
+  auto keep = [&printed](std::string_view line) { printed.keep(line); };
+  OutputPipe standard_output(loop, take, longest_line);
+  OutputPipe standard_error(loop, keep);
   const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   runtime::SpawnRequest request;
   request.argv = {command.program, "--describe", description.file};
@@ -106,8 +109,7 @@ awaitable<void> describe_plugin(asio::io_context& loop, const HostCommand& comma
   if (!description.refused.empty()) co_return;
   if (!in_time || !child.status().success()) {
     description.refused = verdict(child, in_time, limit);
-    const std::string printed = standard_error.text();
-    if (!printed.empty()) description.refused += "; it printed: " + printed;
+    if (!printed.empty()) description.refused += "; it printed: " + printed.text();
   } else if (description.actions.empty()) {
     description.refused = "ended its process while it was loaded";
   }
