@@ -107,6 +107,27 @@ awaitable<std::optional<std::string>> read_entry(Core core, EntryName name) {
   co_return data;
 }
 
+// A record is only ever made for an entry that is there. So one that was listed before the entries
+// and has none has lost it for good.
+awaitable<std::size_t> sweep_records(Core core, std::size_t most) {
+  const auto records = co_await names_in(core, core->attempts_path());
+  if (records.empty()) co_return 0;
+  const auto entries = co_await names_in(core, core->entries_path());
+  std::vector<awaitable<ZnodeError>> removals;
+  for (const EntryName& name : records) {
+    if (removals.size() >= most) break;
+    if (std::binary_search(entries.begin(), entries.end(), name)) continue;
+    removals.push_back(
+        core->session().remove(core->record_path(name), zookeeper::Operation::any_version));
+  }
+  std::size_t removed = 0;
+  for (auto& removal : removals) {
+    const ZnodeError error = co_await std::move(removal);
+    if (error == ZnodeError::Ok) ++removed;
+  }
+  co_return removed;
+}
+
 // Making and removing the lock in the same multi proves that nobody has it.
 awaitable<bool> remove_if_untaken(Core core, EntryName name) {
   for (;;) {
@@ -168,6 +189,17 @@ awaitable<FinishOutcome> LockingQueue::release(TakenEntry entry, runtime::TimePo
   return core_->release(std::move(entry), not_before);
 }
 
+awaitable<FinishOutcome> LockingQueue::keep_record(const TakenEntry& entry, AttemptRecord record) {
+  record.job = entry.data();
+  return core_->keep_record(RecordWrite(entry, std::move(record)));
+}
+
+awaitable<FinishOutcome> LockingQueue::release_with(TakenEntry entry, AttemptRecord record,
+                                                    runtime::TimePoint not_before) {
+  record.job = entry.data();
+  return core_->release_with(RecordWrite(entry, std::move(record)), not_before);
+}
+
 bool LockingQueue::holds(const TakenEntry& entry) const {
   return core_->same_epoch(entry.epoch()) && core_->leased();
 }
@@ -190,6 +222,10 @@ awaitable<std::optional<std::string>> LockingQueue::data_of(EntryName name) {
 
 awaitable<bool> LockingQueue::remove_untaken(EntryName name) {
   return remove_if_untaken(core_, name);
+}
+
+awaitable<std::size_t> LockingQueue::sweep_attempt_records(std::size_t most) {
+  return sweep_records(core_, most);
 }
 
 }  // namespace jobengine::queue

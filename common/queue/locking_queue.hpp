@@ -90,7 +90,8 @@ class LockingQueue {
   // Waits for an entry and locks it; nothing only when `stop` is raised. Survives session loss.
   awaitable<std::optional<TakenEntry>> take(runtime::Event& stop);
 
-  // Deletes entry and lock in one multi, guarded by the version the take left and by its epoch.
+  // Deletes entry, lock and, if there is one, the attempt record in one multi, guarded by the
+  // version the take left and by its epoch.
   // Retries over connection loss, by looking first. NotOurs is an expected outcome after a lost
   // lease.
   awaitable<FinishOutcome> consume(TakenEntry entry);
@@ -98,6 +99,14 @@ class LockingQueue {
   // `not_before` (a local back-off, so that what cannot run here neither spins nor blocks what is
   // behind it).
   awaitable<FinishOutcome> release(TakenEntry entry, runtime::TimePoint not_before = {});
+
+  // Writes the entry's attempt record, and knows it afterwards as entry.record(); `job` is set
+  // here. NotOurs: nothing was written, or the session is over. The entry may be finished, or
+  // dropped, while this is under way.
+  awaitable<FinishOutcome> keep_record(const TakenEntry& entry, AttemptRecord record);
+  // release() and keep_record() in one: both happen or neither.
+  awaitable<FinishOutcome> release_with(TakenEntry entry, AttemptRecord record,
+                                        runtime::TimePoint not_before = {});
 
   // Whether the lock is certainly still ours: same epoch and lease valid.
   bool holds(const TakenEntry& entry) const;
@@ -111,6 +120,9 @@ class LockingQueue {
   awaitable<std::optional<std::string>> data_of(EntryName name);
   // Removes an entry nobody has taken (dead entries); false when it is taken or gone.
   awaitable<bool> remove_untaken(EntryName name);
+  // Removes attempt records whose entry is gone (Python peers consume entries without them), at
+  // most so many; returns how many.
+  awaitable<std::size_t> sweep_attempt_records(std::size_t most = 100);
 
  private:
   std::shared_ptr<QueueCore> core_;  // shared with what still runs for a call that was given up

@@ -44,6 +44,7 @@ QueueCore::QueueCore(zookeeper::Session& session, QueueOptions options)
       taker_id_(options.taker_id.empty() ? random_taker_id() : std::move(options.taker_id)),
       entries_path_(options.root + "/entries"),
       taken_path_(options.root + "/taken"),
+      attempts_path_(options.root + "/attempts"),
       view_(view_options(options)),
       next_sequence_(std::numeric_limits<std::int64_t>::min()) {
   subscription_ = session.subscribe([this](zookeeper::SessionState state, zookeeper::Epoch) {
@@ -69,6 +70,9 @@ std::string QueueCore::entry_path(const EntryName& name) const {
 }
 std::string QueueCore::lock_path(const EntryName& name) const {
   return taken_path_ + "/" + name.text();
+}
+std::string QueueCore::record_path(const EntryName& name) const {
+  return attempts_path_ + "/" + name.text();
 }
 
 zookeeper::Session& QueueCore::session() const {

@@ -13,6 +13,18 @@
 
 namespace jobengine::queue {
 
+// What a record's write needs of its entry, which may be finished meanwhile.
+struct RecordWrite {
+  RecordWrite(const TakenEntry& entry, AttemptRecord record);
+
+  EntryName name;
+  std::int32_t attempt;
+  zookeeper::Epoch epoch;
+  std::shared_ptr<KeptRecord> kept;
+  AttemptRecord record;
+  std::string text;  // of the record
+};
+
 // Lives on the loop. Every coroutine holds it by shared_ptr and looks at abandoned() before it
 // touches the session after a suspension.
 class QueueCore : public std::enable_shared_from_this<QueueCore> {
@@ -30,8 +42,10 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   const std::string& taker_id() const { return taker_id_; }
   const std::string& entries_path() const { return entries_path_; }
   const std::string& taken_path() const { return taken_path_; }
+  const std::string& attempts_path() const { return attempts_path_; }
   std::string entry_path(const EntryName& name) const;
   std::string lock_path(const EntryName& name) const;
+  std::string record_path(const EntryName& name) const;
   // Throws Failure when the queue or its session is gone.
   zookeeper::Session& session() const;
   bool same_epoch(zookeeper::Epoch epoch) const;
@@ -52,6 +66,8 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   awaitable<std::optional<TakenEntry>> take(runtime::Event& stop);
   awaitable<FinishOutcome> consume(TakenEntry entry);
   awaitable<FinishOutcome> release(TakenEntry entry, runtime::TimePoint not_before);
+  awaitable<FinishOutcome> keep_record(RecordWrite write);
+  awaitable<FinishOutcome> release_with(RecordWrite write, runtime::TimePoint not_before);
 
   // Who has the lock, after everything sent before was applied.
   enum class Lock { Ours, Others, None };
@@ -81,6 +97,11 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
                                                  zookeeper::Epoch epoch, bool& again);
   awaitable<std::optional<TakenEntry>> adopt(EntryName name, std::string data,
                                              zookeeper::Epoch epoch, bool& again);
+  awaitable<bool> learn_record(TakenEntry& entry);
+  enum class RecordStep { Done, NotOurs, Again };
+  awaitable<RecordStep> try_to_write(RecordWrite& write, bool release);
+  awaitable<RecordStep> look_for_record(RecordWrite& write, bool release);
+  awaitable<FinishOutcome> write_record(RecordWrite write, bool release);
   awaitable<zookeeper::ZnodeError> remove_lock(EntryName name, zookeeper::Epoch epoch);
   void spawn(runtime::Executor loop, awaitable<void> coroutine);
 
@@ -88,6 +109,7 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   std::string taker_id_;
   std::string entries_path_;
   std::string taken_path_;
+  std::string attempts_path_;
   bool abandoned_ = false;
 
   QueueView view_;
@@ -107,6 +129,9 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
 [[noreturn]] void session_is_closed();
 // The count of creations in a folder, from its stat.
 std::int64_t creations(const zookeeper::Stat& folder);
+
+// Which operation of a multi failed; nothing when none did or the server did not say.
+std::optional<std::size_t> failed_operation(const zookeeper::MultiReply& reply);
 
 // put() and put_all(): `requests` may be of any number.
 awaitable<std::vector<PutReply>> put_entries(std::shared_ptr<QueueCore> core,

@@ -19,7 +19,13 @@ awaitable<FinishOutcome> QueueCore::consume(TakenEntry entry) {
     std::vector<zookeeper::Operation> operations;
     operations.push_back(zookeeper::remove_operation(entry_path(name), entry.attempt()));
     operations.push_back(zookeeper::remove_operation(lock_path(name)));
+    const bool with_record = entry.kept()->exists;
+    if (with_record) operations.push_back(zookeeper::remove_operation(record_path(name)));
     const auto reply = co_await session().multi(std::move(operations), entry.epoch());
+    if (with_record && failed_operation(reply) == 2 && reply.error == ZnodeError::NoNode) {
+      entry.kept()->exists = false;
+      continue;
+    }
     const bool unknown = zookeeper::outcome_unknown(reply.error);
     if (reply.error == ZnodeError::Ok) outcome = FinishOutcome::Done;
     if (reply.error == ZnodeError::Ok) break;

@@ -101,6 +101,14 @@ awaitable<std::optional<TakenEntry>> QueueCore::try_to_take(EntryName name) {
       view_.put_back(name, runtime::Clock::now() + retry_interval);
     }
   }
+  // Nobody keeps a record of an entry that was never taken.
+  if (entry && entry->attempt() > 1) {
+    const bool ours = co_await learn_record(*entry);
+    if (!ours) {
+      view_.drop(name);
+      entry.reset();
+    }
+  }
   co_return entry;
 }
 

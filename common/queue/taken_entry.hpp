@@ -2,12 +2,22 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 
+#include "common/queue/attempt_record.hpp"
 #include "common/queue/entry_name.hpp"
 #include "common/zookeeper/znode.hpp"
 
 namespace jobengine::queue {
+
+// The record of an entry, as its holder knows it. Shared with the writes under way.
+struct KeptRecord {
+  std::optional<AttemptRecord> record;  // as read by the take, or as last kept
+  std::string complaint;                // what was wrong with what the take read
+  bool exists = false;                  // its node is there, or may be
+};
 
 // Move-only; handed back to exactly one LockingQueue::consume() or release(). Dropping it does
 // nothing: the lock then stays until the session ends.
@@ -30,11 +40,19 @@ class [[nodiscard]] TakenEntry {
   // The lock lives and dies with this session.
   zookeeper::Epoch epoch() const { return epoch_; }
 
+  // Nothing at the first attempt, when earlier ones kept none, and when what is there is no record.
+  const std::optional<AttemptRecord>& record() const { return kept_->record; }
+  // Why what is there is no record; empty: nothing is wrong.
+  const std::string& record_complaint() const { return kept_->complaint; }
+  // For the queue.
+  const std::shared_ptr<KeptRecord>& kept() const { return kept_; }
+
  private:
   EntryName name_;
   std::string data_;
   std::int32_t attempt_;
   zookeeper::Epoch epoch_;
+  std::shared_ptr<KeptRecord> kept_ = std::make_shared<KeptRecord>();
 };
 
 }  // namespace jobengine::queue
