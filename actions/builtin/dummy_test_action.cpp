@@ -25,6 +25,11 @@ class DummyTestAction : public jobengine::Action {
     return "Does nothing for a while; payload: duration (seconds), return-code, message";
   }
   bool pull_mode() const override { return true; }
+  jobengine::Manifest manifest() const override {
+    jobengine::Manifest made = Action::manifest();
+    made.isolation = jobengine::Isolation::shared;  // harmless anywhere, and heeds every stop
+    return made;
+  }
 
   int run(jobengine::Job& job) override {
     jobengine::Payload payload(job.payload());

@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "common/runtime/failure.hpp"
@@ -81,7 +82,10 @@ class SharedHost::Thread final : public MessageSink, public std::enable_shared_f
   void serve() {
     try {
       const std::unique_ptr<PluginLibrary> actions = threads_->code.make_actions(plugin_file_);
-      send(ReadyMessage{actions->manifests()});
+      for (const Manifest& manifest : actions->manifests()) {
+        if (manifest.isolation == Isolation::Shared) asking_.insert(manifest.name);
+      }
+      send(ReadyMessage());
       while (std::optional<RunMessage> run = next()) send(perform(*actions, std::move(*run)));
     } catch (...) {
       send(RefusedMessage{runtime::describe(std::current_exception())});
@@ -92,13 +96,15 @@ class SharedHost::Thread final : public MessageSink, public std::enable_shared_f
   }
 
   ResultMessage perform(const PluginLibrary& actions, RunMessage run) {
+    // The file may be another one than that which was described.
     const je_action* action = actions.find(run.action);
-    if (action == nullptr) {
-      ResultMessage missing;
-      missing.outcome = JE_OUTCOME_FAILED;
-      missing.message = plugin_file_ + " has no action " + run.action + " any more";
-      missing.worn = missing.message;
-      return missing;
+    if (action == nullptr || !asking_.contains(run.action)) {
+      ResultMessage refusal;
+      refusal.outcome = JE_OUTCOME_FAILED;
+      refusal.message =
+          plugin_file_ + " has no action " + run.action + " of isolation shared any more";
+      refusal.worn = refusal.message;
+      return refusal;
     }
     JobContext context(std::move(run), *this, stop, answers);
     return context.run(*action);
@@ -134,6 +140,9 @@ class SharedHost::Thread final : public MessageSink, public std::enable_shared_f
   asio::io_context& loop_;
   std::shared_ptr<SharedThreads> threads_;
   std::string plugin_file_;
+
+  // The thread's.
+  std::set<std::string> asking_;  // the file's actions of isolation shared
 
   // The loop's.
   std::weak_ptr<SharedHost> host_;

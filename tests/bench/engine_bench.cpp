@@ -76,18 +76,33 @@ awaitable<void> measure_idle(EngineUnderLoad& engine) {
   co_await engine.stop_executor();
 }
 
-awaitable<void> measure_backlog(EngineUnderLoad& engine, int slots, int count) {
-  const std::string run = "slots-" + std::to_string(slots);
+// From being set RUNNING to the recorded outcome.
+std::vector<double> running_times(const std::vector<json>& jobs) {
+  std::vector<double> times;
+  times.reserve(jobs.size());
+  for (const json& job : jobs) {
+    times.push_back(milliseconds(job.at("updated")) - milliseconds(job.at("started")));
+  }
+  return times;
+}
+
+awaitable<void> measure_backlog(EngineUnderLoad& engine, int slots, int count,
+                                bool in_threads = false) {
+  const std::string isolation = in_threads ? "shared" : "process";
+  const std::string run = "slots-" + std::to_string(slots) + "-" + isolation;
   const auto submitting = runtime::Clock::now();
   co_await engine.submit(count, run);
   const std::chrono::duration<double> submitted = runtime::Clock::now() - submitting;
-  engine.start_executor(slots);
+  engine.start_executor(slots, in_threads);
   co_await engine.all_done(count, run);
   const auto jobs = co_await engine.jobs(run);
   print({{"figure", "jobs_per_second"},
          {"slots", slots},
+         {"isolation", isolation},
          {"jobs", jobs.size()},
          {"value", jobs_per_second(jobs)},
+         {"running_ms_p50", quantile(running_times(jobs), 0.5)},
+         {"running_ms_p99", quantile(running_times(jobs), 0.99)},
          {"submitted_per_second", count / submitted.count()}});
   co_await engine.stop_executor();
 }
@@ -99,6 +114,9 @@ awaitable<void> measure(asio::io_context& loop, std::string programs, int count)
   co_await measure_backlog(engine, 1, count);
   co_await measure_backlog(engine, 8, count);
   co_await measure_backlog(engine, 32, count);
+  constexpr bool in_threads = true;
+  co_await measure_backlog(engine, 1, count, in_threads);
+  co_await measure_backlog(engine, 8, count, in_threads);
 }
 
 }  // namespace

@@ -97,11 +97,12 @@ awaitable<void> EngineUnderLoad::start() {
   }
 }
 
-void EngineUnderLoad::start_executor(int slots) {
-  executor_.emplace(
-      spawn({"job-executor", "--zk-hosts", zookeeper_->hosts(), "--api-url", url_, "--api-user",
-             "admin", "--slots", std::to_string(slots), "--log-level", "WARNING"},
-            "job-executor.log"));
+void EngineUnderLoad::start_executor(int slots, bool in_threads) {
+  std::vector<std::string> argv = {
+      "job-executor", "--zk-hosts", zookeeper_->hosts(),   "--api-url",   url_,     "--api-user",
+      "admin",        "--slots",    std::to_string(slots), "--log-level", "WARNING"};
+  if (in_threads) argv.insert(argv.end(), {"--shared-actions", "all"});
+  executor_.emplace(spawn(std::move(argv), "job-executor.log"));
 }
 
 awaitable<void> EngineUnderLoad::stop_executor() {

@@ -20,7 +20,8 @@ class EngineUnderLoad {
   ~EngineUnderLoad();
 
   awaitable<void> start();  // ZooKeeper and job-api
-  void start_executor(int slots);
+  // `in_threads`: the jobs' action runs in threads of the executor, else in processes.
+  void start_executor(int slots, bool in_threads = false);
   awaitable<void> stop_executor();
   void start_distributor();
   cimi::Client& client() { return *client_; }

@@ -7,6 +7,7 @@
 #include "common/runtime/failure.hpp"
 #include "tests/integration/executor/bench.hpp"
 #include "tests/support/loop_test.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 using namespace jobengine;
 using namespace jobengine::executor;
@@ -243,5 +244,41 @@ TEST_CASE("a plugin that cannot be loaded into the executor is refused with its 
     CHECK_THAT(reason, Catch::Contains("does not export the symbol"));
     CHECK(pool.busy_threads() == 0);
     co_await pool.close();
+  });
+}
+
+TEST_CASE("an action that asks for no thread is not run in one, whoever wishes it") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    HostWish wanted = wish("test_tell_process", Isolation::Shared);
+    std::shared_ptr<ActionHost> host = co_await bench.hosts.borrow(std::move(wanted));
+    Listener listener;
+    RunMessage run = message("test_tell_process");
+    const HostRunEnd end = co_await host->run(std::move(run), listener);
+    REQUIRE(end.result.has_value());
+    CHECK_THAT(end.result->message, Catch::Contains("no action test_tell_process of isolation"));
+    CHECK(listener.status.empty());
+    CHECK_FALSE(host->reusable());
+    bench.hosts.give_back(std::move(host));
+  });
+}
+
+TEST_CASE("what a shared action of the SDK throws fails its job, and its thread goes on") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    const std::string plugin = build_directory() + "/lib/job-engine/actions/dummy_test_action.so";
+    Manifest manifest;
+    manifest.name = "dummy_test_action";
+    manifest.isolation = Isolation::Shared;
+    bench.catalog.add(manifest, plugin);
+    const std::string throwing =
+        bench.api.add_job("dummy_test_action", R"({"payload": "{\"duration\": \"long\"}"})");
+    co_await bench.run(throwing);
+    CHECK(bench.api.job(throwing)["state"] == "FAILED");
+    CHECK_THAT(bench.api.job(throwing)["status-message"].get<std::string>(),
+               Catch::Contains("duration"));
+    const std::string next =
+        bench.api.add_job("dummy_test_action", R"({"payload": "{\"duration\": 0}"})");
+    co_await bench.run(next);
+    CHECK(bench.api.job(next)["state"] == "SUCCESS");
+    CHECK(bench.hosts.idle() == 1);
   });
 }
