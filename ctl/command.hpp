@@ -63,7 +63,8 @@ struct DevCommand {
   int zookeeper_port = 0;  // 0: a free one
   int executors = 1;
   int distributors = 1;
-  int slots = 0;  // 0: the executor's default
+  int slots = 0;                     // 0: the executor's default
+  std::vector<std::string> actions;  // folders of plugins besides the engine's own
   // Declarations of resource types, for job-api.
   std::vector<std::string> resources;
   std::vector<std::string> run;  // a command to run when everything is ready
@@ -107,8 +108,26 @@ struct ApiKeyCommand {
   std::vector<std::string> keys;  // Remove: "credential/…"
 };
 
-using Command =
-    std::variant<SubmitCommand, ListCommand, ShowCommand, LogsCommand, CancelCommand, QueueCommand,
-                 DevCommand, DemoCommand, HealthCommand, UserCommand, GroupCommand, ApiKeyCommand>;
+struct RunCommand {
+  std::string plugin;
+  std::string action;      // "": the plugin's only one
+  std::string payload;     // JSON text; "": none
+  std::string target;      // href; "": none
+  std::string checkpoint;  // JSON text; "": none
+  std::string answers;     // JSON text of a list; "": none
+  int attempt = 1;
+  std::chrono::milliseconds timeout{0};  // 0: the manifest's
+};
+
+struct NewActionCommand {
+  enum class Language { Cpp, Python, Shell };
+  std::string name;
+  std::string directory;
+  Language language = Language::Cpp;
+};
+
+using Command = std::variant<SubmitCommand, ListCommand, ShowCommand, LogsCommand, CancelCommand,
+                             QueueCommand, DevCommand, DemoCommand, HealthCommand, UserCommand,
+                             GroupCommand, ApiKeyCommand, RunCommand, NewActionCommand>;
 
 }  // namespace jobengine::ctl

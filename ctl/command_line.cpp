@@ -8,6 +8,7 @@
 #include "common/program/program.hpp"
 #include "common/runtime/failure.hpp"
 #include "ctl/account_command_line.hpp"
+#include "ctl/author_command_line.hpp"
 #include "ctl/payload.hpp"
 
 namespace jobengine::ctl {
@@ -215,6 +216,11 @@ void declare_system_commands(CLI::App& app, Parsed& to) {
                   "YAML file, or folder of them, that declares resource types (may be repeated)")
       ->allow_extra_args(false)
       ->type_name("FILE_OR_FOLDER");
+  dev->add_option("--actions-dir", to.dev.actions,
+                  "Folder of plugins, besides the engine's own (may be repeated); what is built "
+                  "there anew is taken up at once")
+      ->allow_extra_args(false)
+      ->type_name("DIR");
   dev->add_option("--drain-timeout", to.drain_timeout,
                   "How long running jobs may go on after Ctrl-C (default 10s)")
       ->type_name("DURATION");
@@ -350,6 +356,7 @@ std::variant<CommandLine, Answer> parse_command_line(int argc, const char* const
   const SharedArguments shared(app, shared_declaration().options);
   declare_job_commands(app, parsed);
   const AccountArguments accounts(app);
+  const AuthorArguments author(app);
   declare_system_commands(app, parsed);
   try {
     app.parse(argc, argv);
@@ -365,9 +372,12 @@ std::variant<CommandLine, Answer> parse_command_line(int argc, const char* const
   const auto subcommands = app.get_subcommands();
   if (subcommands.empty()) throw UsageError("no command given");
   const CLI::App& subcommand = *subcommands.front();
-  const auto command = AccountArguments::knows(subcommand.get_name())
-                           ? accounts.chosen(subcommand)
-                           : chosen(subcommand.get_name(), parsed, subcommand);
+  const std::string name = subcommand.get_name();
+  const auto command = [&] {
+    if (AccountArguments::knows(name)) return accounts.chosen(subcommand);
+    if (AuthorArguments::knows(name)) return author.chosen(subcommand);
+    return chosen(name, parsed, subcommand);
+  }();
   return CommandLine{command, parsed.output == "json" ? Output::Json : Output::Table,
                      shared.as_written()};
 }

@@ -21,13 +21,13 @@ std::string read_all(std::istream& stream) {
   return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
 }
 
-std::string read_file(const std::string& name) {
+std::string read_file(const std::string& name, const std::string& option) {
   std::error_code ignored;
   const bool directory = std::filesystem::is_directory(name, ignored);
   errno = 0;
   std::ifstream file(name, std::ios::binary);
   if (!file || directory) {
-    throw UsageError("--payload: cannot read " + name + ": " +
+    throw UsageError(option + ": cannot read " + name + ": " +
                      (directory ? "it is a directory" : std::strerror(errno)));
   }
   return read_all(file);
@@ -43,26 +43,30 @@ std::string without_blanks_around(const std::string& text) {
 }  // namespace
 
 std::string read_payload(const std::string& argument) {
+  return read_json(argument, "--payload");
+}
+
+std::string read_json(const std::string& argument, const std::string& option) {
   std::string origin = "the text given";
   std::string text = argument;
   if (argument == "-") {
     origin = "standard input";
     text = read_all(std::cin);
   } else if (argument == "@") {
-    throw UsageError("--payload: the name of a file is missing behind @");
+    throw UsageError(option + ": the name of a file is missing behind @");
   } else if (argument.starts_with('@')) {
     origin = argument.substr(1);
-    text = read_file(origin);
+    text = read_file(origin, option);
   }
   text = without_blanks_around(text);
-  if (text.empty()) throw UsageError("--payload: " + origin + " is empty; expected JSON");
+  if (text.empty()) throw UsageError(option + ": " + origin + " is empty; expected JSON");
   try {
     [[maybe_unused]] const auto parsed = nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
     const std::string what = error.what();
     // "[json.exception.parse_error.101] parse error at line 1, column 2: …"
     const auto start = what.find("] ");
-    throw UsageError("--payload: " + origin + " is not JSON: " +
+    throw UsageError(option + ": " + origin + " is not JSON: " +
                      (start == std::string::npos ? what : what.substr(start + 2)));
   }
   return text;

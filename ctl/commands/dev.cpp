@@ -36,6 +36,13 @@ development::SystemOptions options_of(const DevCommand& command) {
   options.executors = command.executors;
   options.slots = command.slots;
   options.resources = command.resources;
+  for (const std::string& folder : command.actions) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(folder, error)) {
+      throw configuration::UsageError("--actions-dir: there is no directory " + folder);
+    }
+    options.actions.push_back(std::filesystem::absolute(folder).lexically_normal().string());
+  }
   options.drain_timeout = command.drain_timeout;
   return options;
 }

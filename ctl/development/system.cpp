@@ -101,6 +101,13 @@ System::Plan System::executor_plan(int number) const {
   if (options_.slots > 0) {
     plan.arguments.insert(plan.arguments.end(), {"--slots", std::to_string(options_.slots)});
   }
+  if (!options_.actions.empty()) {
+    plan.arguments.emplace_back("--actions-dir");
+    const auto built_in =
+        std::filesystem::path(options_.programs).parent_path() / "lib/job-engine/actions";
+    if (std::filesystem::is_directory(built_in)) plan.arguments.push_back(built_in.string());
+    plan.arguments.insert(plan.arguments.end(), options_.actions.begin(), options_.actions.end());
+  }
   // After the drain it stops what still runs and gives the jobs back.
   plan.grace = options_.drain_timeout + stop_grace;
   return plan;

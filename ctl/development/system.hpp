@@ -24,6 +24,7 @@ struct SystemOptions {
   int distributors = 1;
   int executors = 1;
   int slots = 0;                       // 0: the executor's default
+  std::vector<std::string> actions;    // folders of plugins besides the engine's own
   std::vector<std::string> resources;  // declarations of resource types, for job-api
   std::chrono::milliseconds drain_timeout{10000};
 };

@@ -37,6 +37,8 @@ class HostProcess final : public ActionHost {
 
   const std::string& plugin_file() const override { return plugin_file_; }
   pid_t pid() const { return child_->pid(); }
+  // The manifests of the plugin, as its host told them.
+  const std::vector<Manifest>& actions() const { return ready_->actions; }
   bool reusable() const override;
   int jobs_run() const override { return jobs_run_; }
   bool can_be_killed() const override { return true; }

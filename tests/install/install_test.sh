@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs a build tree into a folder of its own, and there copies, builds and tests the plugin template with each of
-# the compilers, warnings as errors. Every plugin must export its entry symbol and nothing else.
+# Installs a build tree into a folder of its own, and there makes, builds and tests a new action with each of the
+# compilers, warnings as errors. Every plugin must export its entry symbol and nothing else.
 #
 # usage: install_test.sh CMAKE BUILD COMPILER…
 set -eu
@@ -41,16 +41,16 @@ done
 for compiler in "$@"; do
   command -v "$compiler" >/dev/null || continue
   project=$place/$(basename "$compiler")
-  cp -r "$prefix/share/job-engine/template" "$project"
+  "$prefix/bin/jobctl" actions new greet --directory "$project" >/dev/null || fail "no project was made"
   "$cmake" -S "$project" -B "$project/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_CXX_COMPILER="$compiler" \
     -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum -Werror" >"$place/log" 2>&1 &&
     "$cmake" --build "$project/build" >>"$place/log" 2>&1 &&
     "$(dirname "$cmake")/ctest" --test-dir "$project/build" --output-on-failure >>"$place/log" 2>&1 &&
     "$cmake" --install "$project/build" --prefix "$prefix" >>"$place/log" 2>&1 || {
     cat "$place/log"
-    fail "the template does not build with $compiler"
+    fail "a new action does not build with $compiler"
   }
   exports_only_its_entry "$project/build/actions/greet.so"
   exports_only_its_entry "$prefix/lib/job-engine/actions/greet.so"
-  echo "the template builds and passes its test with $compiler"
+  echo "a new action builds and passes its test with $compiler"
 done

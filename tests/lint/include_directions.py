@@ -41,7 +41,7 @@ WRAPPED = {
     r'sqlite3\.h': (3, 'api/store/'),
     r'yaml-cpp/.*': (2, 'common/configuration/'),
     r're2/.*': (1, 'common/json_schema/'),
-    r'CLI/.*': (3, ''),
+    r'CLI/.*': (4, ''),
     r'spdlog/.*': (1, 'common/telemetry/'),
     r'prometheus/.*': (1, 'common/telemetry/'),
     r'dlfcn\.h': (2, ''),

@@ -38,6 +38,33 @@ TEST_CASE("command line: submit takes what a job is made of", "[ctl]") {
   REQUIRE(submit.wait);
 }
 
+TEST_CASE("command line: run takes what an attempt is made of", "[ctl]") {
+  const auto run =
+      command<ctl::RunCommand>({"run", "a.so", "resize", "--payload", "{\"n\": 1}", "--attempt",
+                                "2", "--checkpoint", "{}", "--target", "x/1", "--timeout", "2s"});
+  REQUIRE(run.plugin == "a.so");
+  REQUIRE(run.action == "resize");
+  REQUIRE(run.payload == "{\"n\": 1}");
+  REQUIRE(run.checkpoint == "{}");
+  REQUIRE(run.target == "x/1");
+  REQUIRE(run.attempt == 2);
+  REQUIRE(run.timeout == 2s);
+  REQUIRE(command<ctl::RunCommand>({"run", "a.so"}).action.empty());
+  REQUIRE_THROWS_WITH(parse({"run", "a.so", "--checkpoint", "{"}), Contains("--checkpoint"));
+  REQUIRE_THROWS_WITH(parse({"run", "a.so", "--timeout", "0"}), Contains("--timeout"));
+}
+
+TEST_CASE("command line: a new action, in one of three languages", "[ctl]") {
+  const auto made =
+      command<ctl::NewActionCommand>({"actions", "new", "resize", "--language", "sh"});
+  REQUIRE(made.name == "resize");
+  REQUIRE(made.directory == "resize");
+  REQUIRE(made.language == ctl::NewActionCommand::Language::Shell);
+  REQUIRE_THROWS_WITH(parse({"actions", "new", "a b"}), Contains("'a b'"));
+  REQUIRE_THROWS_WITH(parse({"actions", "new", "a", "--language", "cobol"}), Contains("cobol"));
+  REQUIRE_THROWS_WITH(parse({"actions"}), Contains("a command is missing"));
+}
+
 TEST_CASE("command line: logs of a job, all or some", "[ctl]") {
   const auto all = command<ctl::LogsCommand>({"logs", "abc"});
   REQUIRE(all.job == "job/abc");
