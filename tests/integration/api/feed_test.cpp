@@ -193,6 +193,12 @@ class FailingStore : public api::store::Store {
   awaitable<Matched> change_matching(api::store::SearchRequest, api::store::Decide) override {
     co_return Matched();
   }
+  awaitable<api::store::LogAppended> append_log(api::store::LogAppend) override {
+    co_return api::store::LogAppended();
+  }
+  awaitable<api::store::LogPage> read_log(api::store::LogQuery) override {
+    co_return api::store::LogPage();
+  }
   awaitable<std::optional<std::string>> setting(std::string) override { co_return std::nullopt; }
   awaitable<void> put_setting(std::string, std::string) override { co_return; }
 
