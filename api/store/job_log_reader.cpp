@@ -6,14 +6,14 @@
 namespace jobengine::api::store {
 namespace {
 
-// Of chunks that may hold what is asked for: ?1 the job, ?2 its attempt or NULL, ?3 the stream by
+// Of chunks that may hold what is asked for: ?1 the log, ?2 its attempt or NULL, ?3 the stream by
 // its place or NULL.
 const std::string matching =
-    "job = ?1 AND (?2 IS NULL OR attempt = ?2) AND (?3 IS NULL OR "
-    "CASE ?3 WHEN 0 THEN stdout WHEN 1 THEN stderr WHEN 2 THEN log ELSE engine END > 0) ";
+    "log = ?1 AND (?2 IS NULL OR attempt = ?2) AND (?3 IS NULL OR "
+    "CASE ?3 WHEN 0 THEN stdout WHEN 1 THEN stderr WHEN 2 THEN log_lines ELSE engine END > 0) ";
 
-void bind_matching(Statement& statement, std::int64_t row, const LogQuery& query) {
-  statement.bind(1, row);
+void bind_matching(Statement& statement, std::int64_t log, const LogQuery& query) {
+  statement.bind(1, log);
   statement.bind(2, query.attempt);
   std::optional<std::int64_t> place;
   if (query.stream) place = static_cast<std::int64_t>(*query.stream);
@@ -88,15 +88,17 @@ class Room {
 }  // namespace
 
 JobLogReader::JobLogReader(Connection& connection)
-    : row_(connection, "SELECT row FROM resource WHERE id = ?1 AND collection = 'job'"),
-      total_(connection, "SELECT lines FROM job_log WHERE job = ?1"),
-      count_(connection,
-             "SELECT coalesce(sum(CASE ?3 WHEN 0 THEN stdout WHEN 1 THEN stderr WHEN 2 THEN log "
-             "WHEN 3 THEN engine ELSE stdout + stderr + log + engine END), 0) "
-             "FROM log_chunk WHERE " +
-                 matching),
+    : log_(connection,
+           "SELECT log, lines FROM resource JOIN job_log ON job = row "
+           "WHERE id = ?1 AND collection = 'job'"),
+      count_(
+          connection,
+          "SELECT coalesce(sum(CASE ?3 WHEN 0 THEN stdout WHEN 1 THEN stderr WHEN 2 THEN log_lines "
+          "WHEN 3 THEN engine ELSE stdout + stderr + log_lines + engine END), 0) "
+          "FROM log_chunk WHERE " +
+              matching),
       chunk_at_(connection,
-                "SELECT max(position) FROM log_chunk WHERE job = ?1 AND position <= ?2"),
+                "SELECT max(position) FROM log_chunk WHERE log = ?1 AND position <= ?2"),
       forward_(connection, "SELECT position, attempt, first, lines FROM log_chunk WHERE " +
                                matching + "AND position >= ?4 ORDER BY position"),
       backward_(connection, "SELECT position, attempt, first, lines FROM log_chunk WHERE " +
@@ -104,47 +106,43 @@ JobLogReader::JobLogReader(Connection& connection)
 
 LogPage JobLogReader::read(const LogQuery& query, const TimeLimit& limit) {
   LogPage page;
-  std::int64_t row = 0;
+  std::int64_t log = 0;
   {
-    const Use find(row_);
+    const Use find(log_);
     find->bind(1, std::string_view(query.job));
     if (!find->step()) return page;
-    row = find->integer(0);
-  }
-  {
-    const Use total(total_);
-    total->bind(1, row);
-    page.next = total->step() ? total->integer(0) : 0;
+    log = find->integer(0);
+    page.next = find->integer(1);
   }
   if (query.counted) {
-    page.count = query.attempt || query.stream ? count_of(row, query) : page.next;
+    page.count = query.attempt || query.stream ? count_of(log, query) : page.next;
   }
   if (query.from) {
-    read_on(row, query, limit, page);
+    read_on(log, query, limit, page);
   } else {
-    read_newest(row, query, limit, page);
+    read_newest(log, query, limit, page);
   }
   return page;
 }
 
-std::int64_t JobLogReader::count_of(std::int64_t row, const LogQuery& query) {
+std::int64_t JobLogReader::count_of(std::int64_t log, const LogQuery& query) {
   const Use count(count_);
-  bind_matching(count_, row, query);
+  bind_matching(count_, log, query);
   return count->step() ? count->integer(0) : 0;
 }
 
-std::int64_t JobLogReader::chunk_at(std::int64_t row, std::int64_t position) {
+std::int64_t JobLogReader::chunk_at(std::int64_t log, std::int64_t position) {
   const Use find(chunk_at_);
-  find->bind(1, row);
+  find->bind(1, log);
   find->bind(2, position);
   return find->step() ? find->integer(0) : 0;
 }
 
-void JobLogReader::read_on(std::int64_t row, const LogQuery& query, const TimeLimit& limit,
+void JobLogReader::read_on(std::int64_t log, const LogQuery& query, const TimeLimit& limit,
                            LogPage& page) {
-  const auto begin = chunk_at(row, *query.from);
+  const auto begin = chunk_at(log, *query.from);
   const Use forward(forward_);
-  bind_matching(forward_, row, query);
+  bind_matching(forward_, log, query);
   forward->bind(4, begin);
   Room room(query);
   const auto total = page.next;
@@ -168,12 +166,12 @@ void JobLogReader::read_on(std::int64_t row, const LogQuery& query, const TimeLi
   }
 }
 
-void JobLogReader::read_newest(std::int64_t row, const LogQuery& query, const TimeLimit& limit,
+void JobLogReader::read_newest(std::int64_t log, const LogQuery& query, const TimeLimit& limit,
                                LogPage& page) {
   Room room(query);
   if (room.none()) return;
   const Use backward(backward_);
-  bind_matching(backward_, row, query);
+  bind_matching(backward_, log, query);
   while (!room.none() && backward->step()) {
     const Chunk chunk(backward_, query);
     for (auto place = chunk.lines().rbegin(); place != chunk.lines().rend(); ++place) {

@@ -17,14 +17,13 @@ class JobLogReader {
   LogPage read(const LogQuery& query, const TimeLimit& limit);
 
  private:
-  std::int64_t count_of(std::int64_t row, const LogQuery& query);
+  std::int64_t count_of(std::int64_t log, const LogQuery& query);
   // Where the chunk begins that holds this position.
-  std::int64_t chunk_at(std::int64_t row, std::int64_t position);
-  void read_on(std::int64_t row, const LogQuery& query, const TimeLimit& limit, LogPage& page);
-  void read_newest(std::int64_t row, const LogQuery& query, const TimeLimit& limit, LogPage& page);
+  std::int64_t chunk_at(std::int64_t log, std::int64_t position);
+  void read_on(std::int64_t log, const LogQuery& query, const TimeLimit& limit, LogPage& page);
+  void read_newest(std::int64_t log, const LogQuery& query, const TimeLimit& limit, LogPage& page);
 
-  Statement row_;
-  Statement total_;
+  Statement log_;
   Statement count_;
   Statement chunk_at_;
   Statement forward_;

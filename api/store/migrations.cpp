@@ -111,39 +111,40 @@ CREATE INDEX resource_state
   ON resource(collection, state, created, row, acl, priority, execution_mode);
 )sql",
                                                         R"sql(
--- The logs of jobs, by the row of the job. `lines`: JSON objects, one a line. What is counted of a
--- chunk stands before its text, so that it is found without reading that.
-CREATE TABLE log_chunk(
-  chunk INTEGER PRIMARY KEY,
-  job INTEGER NOT NULL,
-  position INTEGER NOT NULL,
-  attempt INTEGER NOT NULL,
-  first INTEGER NOT NULL,
-  stdout INTEGER NOT NULL,
-  stderr INTEGER NOT NULL,
-  log INTEGER NOT NULL,
-  engine INTEGER NOT NULL,
-  lines TEXT NOT NULL
-);
-CREATE UNIQUE INDEX log_chunk_position ON log_chunk(job, position);
--- What there is of a job, so that an append need not look at its chunks.
+-- The logs of jobs. `job` is the row of the job; NULL when it is gone and the rest is still to be
+-- removed: that of a large log takes longer than other writes should wait.
 CREATE TABLE job_log(
-  job INTEGER PRIMARY KEY,
+  log INTEGER PRIMARY KEY,
+  job INTEGER UNIQUE,
   lines INTEGER NOT NULL,
   bytes INTEGER NOT NULL,
   full INTEGER NOT NULL
 );
 CREATE TABLE log_attempt(
-  job INTEGER NOT NULL,
+  log INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
   next INTEGER NOT NULL,
-  PRIMARY KEY(job, attempt)
+  PRIMARY KEY(log, attempt)
 ) WITHOUT ROWID;
--- However a job is removed, its log goes in the same transaction: rows are used again.
+-- `lines`: JSON objects, one a line. What is counted of a chunk stands before its text, so that it
+-- is found without reading that.
+CREATE TABLE log_chunk(
+  chunk INTEGER PRIMARY KEY,
+  log INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  stdout INTEGER NOT NULL,
+  stderr INTEGER NOT NULL,
+  log_lines INTEGER NOT NULL,
+  engine INTEGER NOT NULL,
+  lines TEXT NOT NULL
+);
+CREATE UNIQUE INDEX log_chunk_position ON log_chunk(log, position);
+-- However a job is removed. Its row may be used again at once.
 CREATE TRIGGER job_log_goes AFTER DELETE ON resource WHEN OLD.collection = 'job' BEGIN
-  DELETE FROM log_chunk WHERE job = OLD.row;
-  DELETE FROM log_attempt WHERE job = OLD.row;
-  DELETE FROM job_log WHERE job = OLD.row;
+  UPDATE job_log SET job = NULL WHERE job = OLD.row;
 END;
 )sql"};
 

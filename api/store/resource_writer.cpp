@@ -176,6 +176,7 @@ void ResourceWriter::remove(const Current& current) {
   const Use remove(remove_);
   remove->bind(1, std::string_view(id));
   remove->step();
+  logs_left_ = true;
   tally_.add(current.kind, -1);
   put_tags(current.row, tags_of(current.kind.collection, current.stored.document), {});
   note_change(id, nullptr);
@@ -308,6 +309,7 @@ std::int64_t ResourceWriter::remove(const std::vector<std::int64_t>& rows,
                           "state, action");
   statement.bind_all(selection.values);
   std::int64_t removed = 0;
+  logs_left_ = true;
   while (statement.step()) {
     ++removed;
     const auto id = statement.text(0);

@@ -50,6 +50,10 @@ class ResourceWriter {
   void remove_unused_acls(const std::vector<std::int64_t>& acls);
   void put_setting(const std::string& name, const std::string& value);
   LogAppended append_log(const LogAppend& append);
+  // Whether logs of jobs that are gone may be left to be removed; sweep_logs() removes some.
+  bool logs_left() const { return logs_left_; }
+  void leave_logs() { logs_left_ = false; }
+  void sweep_logs() { logs_left_ = logs_.sweep(); }
 
  private:
   // A document as the transaction has it so far, with what stands beside it.
@@ -91,6 +95,7 @@ class ResourceWriter {
   Statement remove_tag_;
   Tally tally_;
   JobLogWriter logs_;
+  bool logs_left_ = true;  // by the process before
 
   bool gathering_ = false;
   std::vector<Committed> changes_;

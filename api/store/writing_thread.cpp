@@ -39,8 +39,8 @@ void WritingThread::run() {
     std::vector<Write> batch;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
+      changed_.wait(lock, [this] { return stopping_ || !queue_.empty() || writer_.logs_left(); });
+      if (queue_.empty() && stopping_) return;
       if (queue_.size() <= max_batch) {
         batch.swap(queue_);
       } else {
@@ -49,7 +49,20 @@ void WritingThread::run() {
         queue_.erase(queue_.begin(), end);
       }
     }
-    write_batch(batch);
+    if (!batch.empty()) write_batch(batch);
+    if (writer_.logs_left()) sweep_logs();
+  }
+}
+
+void WritingThread::sweep_logs() {
+  try {
+    writer_.begin();
+    writer_.sweep_logs();
+    writer_.commit();
+  } catch (const std::exception&) {
+    // Nobody waits for it: tried again when the next job goes, or after a restart.
+    writer_.roll_back();
+    writer_.leave_logs();
   }
 }
 

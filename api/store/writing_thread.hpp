@@ -38,6 +38,8 @@ class WritingThread {
   // One attempt. False when a write failed by itself (its failure is noted): without it, the rest
   // can be tried again. Throws when nothing can be written.
   bool attempt(std::vector<Write>& batch, std::vector<std::exception_ptr>& failures);
+  // In a transaction of its own, between those that somebody waits for.
+  void sweep_logs();
 
   // Only the writing thread touches these.
   const std::unique_ptr<Connection> connection_;

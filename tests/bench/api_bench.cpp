@@ -148,6 +148,49 @@ Operation add_operation() {
           }};
 }
 
+// Each to an attempt of its own, so that the order in which they arrive does not matter.
+Operation log_operation(const Plan& plan, std::size_t lines) {
+  json all = json::array();
+  for (std::size_t i = 0; i < lines; ++i) {
+    all.push_back(
+        {{"time", "2026-05-06T07:08:09.123Z"},
+         {"stream", i % 10 == 0 ? "stderr" : "stdout"},
+         {"text", "copied part " + std::to_string(i) + " of what there is to be copied"}});
+  }
+  const auto name = "POST logs, " + std::to_string(lines) + " lines";
+  return {name, [plan, all, random = std::mt19937(3)](std::size_t n) mutable {
+            const json body = {{"attempt", n + 1}, {"first", 0}, {"lines", all}};
+            return request_text("POST", "/api/" + job_id(random() % plan.editable) + "/logs",
+                                body.dump());
+          }};
+}
+
+// A job is added, begun and ended, and with a log says ten lines: the requests of one after those
+// of another.
+Operation life_operation(const Plan& plan, bool logged) {
+  std::vector<Operation> steps = {add_operation(), edit_operation(plan), edit_operation(plan)};
+  if (logged) steps.push_back(log_operation(plan, 10));
+  return {logged ? "life of a job, with a log" : "life of a job",
+          [steps](std::size_t n) mutable { return steps[n % steps.size()].request(n); }};
+}
+
+void measure_logs(const Server& server, std::size_t stored, const Plan& plan) {
+  for (const std::size_t lines : {1U, 10U, 100U}) {
+    const auto operation = log_operation(plan, lines);
+    for (const int connections : {1, 16, 64}) measure(server, operation, connections, stored, plan);
+  }
+  for (const int connections : {16, 64}) {
+    const double without =
+        measure(server, life_operation(plan, false), connections, stored, plan) * 3;
+    const double with = measure(server, life_operation(plan, true), connections, stored, plan) * 4;
+    if (without <= 0) continue;
+    print({{"figure", "cpu_ratio"},
+           {"operation", "a job with a log / without"},
+           {"connections", connections},
+           {"value", with / without}});
+  }
+}
+
 // What the engine asks of its API, and what a page of an operator does.
 void measure_queries(const Server& server, std::size_t stored, const Plan& plan) {
   const std::string parent = job_id(stored / 2 / 200 * 200);
@@ -214,6 +257,7 @@ Costs measure_api(const std::string& database, std::size_t stored, const Plan& p
       measure_operations(server, {get_operation(stored), edit_operation(plan)}, stored, plan);
   measure_queries(server, stored, plan);
   measure_operations(server, {add_operation()}, stored, plan);
+  measure_logs(server, stored, plan);
   print({{"figure", "resident_kb"},
          {"stored", stored},
          {"when", "after all"},

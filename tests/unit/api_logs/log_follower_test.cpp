@@ -209,6 +209,7 @@ TEST_CASE("follower: a client that does not read gets all later, in pieces of bo
       co_await world.append(texts);
     }
     client.read_on();
+    co_await client.received("\"1999xx");
     co_await world.put("SUCCESS");
     co_await streams.join();
     const auto text = co_await client.received("event: end");

@@ -1,6 +1,7 @@
 // The logs of jobs in the store: numbered, bounded, gone with their jobs.
 #include <catch2/catch.hpp>
 
+#include "api/store/job_log_writer.hpp"
 #include "api/store/migrations.hpp"
 #include "api/store/sqlite_connection.hpp"
 #include "api/store/store.hpp"
@@ -78,6 +79,16 @@ class LogStore {
     return connection.integer(
         "SELECT (SELECT count(*) FROM log_chunk) + (SELECT count(*) FROM job_log) + "
         "(SELECT count(*) FROM log_attempt)");
+  }
+
+  // What is left of jobs that are gone is removed a little later.
+  bool rows_become(std::int64_t count) const {
+    bool reached = false;
+    tests::run_on_loop([&](asio::io_context&) -> awaitable<void> {
+      auto there = [&] { return rows() == count; };
+      reached = co_await tests::eventually(there);
+    });
+    return reached;
   }
 
   tests::TemporaryDirectory folder;
@@ -246,15 +257,44 @@ TEST_CASE("logs: they stay through edits and searches, and go with their job how
   });
   if (way == 1) {
     logs.remove("job/2");
-    CHECK(logs.rows() == 5);
+    CHECK(logs.rows_become(5));
     logs.remove("job/1");
   }
-  CHECK(logs.rows() == 0);
-  // A job in the same row begins anew.
+  // A job in the same row begins anew, at once.
   logs.put("job/1");
   CHECK(logs.read(of_job()).empty());
   CHECK(logs.append(appending("job/1", 1, 0, {"c"})).next == 1);
   CHECK(logs.read(of_job()) == "1.0 c");
+  CHECK(logs.rows_become(3));
+}
+
+TEST_CASE("logs: what a gone job leaves goes in pieces, also by the next process",
+          "[store][logs]") {
+  LogStore logs;
+  logs.put("job/1");
+  logs.put("job/2");
+  for (int i = 0; i < 50; ++i) {
+    auto large = appending("job/1", 1, i, {std::string(100'000, 'x')});
+    large.limit = 10'000'000;
+    logs.append(std::move(large));
+  }
+  logs.append(appending("job/2", 1, 0, {"a"}));
+  logs.store.reset();
+  {
+    Connection connection(logs.file(), Connection::Access::ReadAndWrite);
+    connection.run("DELETE FROM resource WHERE id = 'job/1'");
+    JobLogWriter writer(connection);
+    const auto chunks = [&] { return connection.integer("SELECT count(*) FROM log_chunk"); };
+    CHECK(chunks() == 51);
+    CHECK(writer.sweep());
+    CHECK(chunks() > 35);
+    CHECK(chunks() < 45);
+  }
+  logs.store = open_sqlite_store(logs.file());
+  CHECK(logs.rows_become(3));
+  auto query = of_job();
+  query.job = "job/2";
+  CHECK(logs.read(query) == "1.0 a");
 }
 
 TEST_CASE("logs: observers are told that lines came, and of nothing that added none",
