@@ -10,6 +10,7 @@
 
 #include "common/job/job.hpp"
 #include "common/program/program.hpp"
+#include "executor/hosts/action_user.hpp"
 #include "executor/hosts/host_environment.hpp"
 
 namespace jobengine::executor {
@@ -30,12 +31,21 @@ OptionDeclaration option(std::string name, OptionKind kind, std::string placehol
   return made;
 }
 
+// What a host needs for itself, before an action has anything.
+constexpr std::int64_t least_open_files = 32;
+constexpr std::uint64_t least_memory = 64UL << 20;
+constexpr std::uint64_t least_processes = 16;
+
 program::OptionList executor_option_list() {
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   OptionDeclaration slots = option("slots", OptionKind::Integer, "N", std::to_string(cores),
                                    "jobs run at a time; the default is the number of cores");
   slots.least = 1;
   slots.most = 1000;
+  OptionDeclaration open_files = option("host-open-files", OptionKind::Integer, "N", "1024",
+                                        "files an action's process may have open");
+  open_files.least = least_open_files;
+  open_files.most = 1 << 20;
   return {
       slots,
       option("actions-dir", OptionKind::TextList, "DIR", "",
@@ -51,6 +61,19 @@ program::OptionList executor_option_list() {
              "how long a stop waits for running actions before it stops them"),
       option("action-timeout", OptionKind::Duration, "TIME", "0",
              "stop an action that runs longer, and record its job as FAILED; 0: no limit"),
+      option("host-memory", OptionKind::Text, "SIZE", "",
+             "memory of an action's process (data, RLIMIT_DATA), and of each it starts: bytes, or "
+             "with K, M, G; the default is no limit"),
+      open_files,
+      option("host-processes", OptionKind::Text, "N", "",
+             "processes and threads the --action-user may have in all (RLIMIT_NPROC); the default "
+             "is no limit"),
+      option("host-file-size", OptionKind::Text, "SIZE", "",
+             "longest file an action may write (RLIMIT_FSIZE): bytes, or with K, M, G; the default "
+             "is no limit"),
+      option("action-user", OptionKind::Text, "USER", "",
+             "run actions as this user, NAME or UID with or without :GROUP behind it, so that they "
+             "cannot reach the executor; needs root"),
       option("job-id", OptionKind::Text, "ID", "",
              "pull mode: run this one job, without queue and ZooKeeper, and exit"),
       option("nuvlaedge-fs", OptionKind::Text, "DIR", "/srv/nuvlaedge/shared/",
@@ -67,7 +90,10 @@ constexpr const char* footer =
     "\n"
     "Actions run in child processes without the executor's secrets: JOB_API_…, JOB_COOKIES and\n"
     "every JOB_… variable that names a password, secret, key or token are taken out of their\n"
-    "environment. IMAGE_NAME=job-lite: only actions whose manifest has pull-mode are there.\n"
+    "environment. They end with their job, with whatever they started: daemons, too. Programs "
+    "they\n"
+    "execute gain no rights by set-user-id bits (sudo). IMAGE_NAME=job-lite: only actions whose "
+    "manifest has pull-mode are there.\n"
     "\n"
     "Exit codes\n"
     "  0  stopped as asked; with --job-id: SUCCESS was recorded, or the job was final already\n"
@@ -76,6 +102,50 @@ constexpr const char* footer =
     "  3  with --job-id: the job FAILED\n"
     "  4  with --job-id: the job could not be run or recorded; it is left for the next try\n"
     "  5  ended at once, because a shared action outlived its lease or the drain";
+
+// Nothing when the option was not given.
+std::optional<std::uint64_t> size_option(const configuration::Settings& settings,
+                                         const std::string& name, std::uint64_t least,
+                                         const char* example) {
+  if (!settings.given(name)) return std::nullopt;
+  const std::string& text = settings.text(name);
+  const auto size = parse_size(text);
+  if (size && *size >= least) return size;
+  throw configuration::UsageError("--" + name + " (" + settings.origin(name) + "): \"" + text +
+                                  "\" " + (size ? "is too little" : "is none") + "; expected " +
+                                  example + ", at least " + std::to_string(least));
+}
+
+HostLimits host_limits(const configuration::Settings& settings) {
+  HostLimits limits;
+  limits.memory = size_option(settings, "host-memory", least_memory, "a size like 512M or 2G");
+  limits.open_files = static_cast<std::uint64_t>(settings.integer("host-open-files"));
+  limits.processes =
+      size_option(settings, "host-processes", least_processes, "a number of processes");
+  limits.file_size = size_option(settings, "host-file-size", 1, "a size like 512M or 2G");
+  if (limits.processes && !settings.given("action-user") && ::geteuid() == 0) {
+    throw configuration::UsageError(
+        "--host-processes: the system sets no such limit to root, which this is; give "
+        "--action-user as well");
+  }
+  return limits;
+}
+
+HostCommand host_command(const configuration::Settings& settings) {
+  HostCommand command;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
+  command.program = (self.parent_path() / "job-action-host").string();
+  command.limits = host_limits(settings);
+  std::vector<std::pair<std::string, std::string>> additions;
+  if (settings.given("action-user")) {
+    ActionUser user = parse_action_user(settings.text("action-user"));
+    command.credentials = std::move(user.credentials);
+    additions = std::move(user.environment);
+  }
+  additions.emplace_back("NUVLAEDGE_FS", settings.text("nuvlaedge-fs"));
+  command.environment = host_environment(environ, additions);
+  return command;
+}
 
 }  // namespace
 
@@ -104,10 +174,7 @@ ExecutorOptions executor_options(const configuration::Settings& settings) {
   options.shared_actions = SharedActions(settings.list("shared-actions"));
   options.drain_timeout = settings.duration("drain-timeout");
   options.limits.action.timeout = settings.duration("action-timeout");
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
-  options.host_command.program = (self.parent_path() / "job-action-host").string();
-  options.host_command.environment =
-      host_environment(environ, {{"NUVLAEDGE_FS", settings.text("nuvlaedge-fs")}});
+  options.host_command = host_command(settings);
   return options;
 }
 

@@ -1,4 +1,6 @@
 // job-executor: options, plugins, login, and then either the queue or one job.
+#include <sys/prctl.h>
+
 #include <cstdlib>
 #include <optional>
 
@@ -10,6 +12,7 @@
 #include "common/telemetry/log.hpp"
 #include "executor/executor.hpp"
 #include "executor/executor_options.hpp"
+#include "executor/hosts/orphans.hpp"
 #include "executor/pull_mode.hpp"
 
 namespace {
@@ -163,6 +166,9 @@ awaitable<void> Program::work_from_queue() {
 
 int main(int argc, char** argv) {
   return program::run(program_declaration(), argc, argv, [](const Settings& settings) {
+    // Actions of the same user cannot look into this process for its secrets, nor trace it.
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    adopt_orphans();
     Program program(settings);
     return program.run();
   });

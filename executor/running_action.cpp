@@ -225,9 +225,7 @@ ActionEnd RunningAction::judge(HostRunEnd end) const {
   }
   if (!end.result) {
     made.kind = ActionEnd::Kind::Crashed;
-    const char* where = host_->can_be_killed() ? "process" : "thread";
-    made.message = with_output(std::string("The action broke its ") + where + ": " + end.breakdown,
-                               end.output);
+    made.message = with_output(std::move(end.breakdown), end.output);
     return made;
   }
   made.return_code = end.result->return_code;

@@ -1,6 +1,7 @@
 #include "common/runtime/child_process.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,6 +13,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <mutex>
+#include <set>
 
 #include "common/runtime/failure.hpp"
 
@@ -26,6 +29,37 @@ std::string ExitStatus::text() const {
   return "exited with code " + std::to_string(code);
 }
 
+namespace {
+
+// All that were spawned in this process, by whatever loop.
+class SpawnedProcesses {
+ public:
+  void add(pid_t pid) {
+    const std::lock_guard lock(mutex_);
+    pids_.insert(pid);
+  }
+  void remove(pid_t pid) {
+    const std::lock_guard lock(mutex_);
+    pids_.erase(pid);
+  }
+  bool contains(pid_t pid) {
+    const std::lock_guard lock(mutex_);
+    return pids_.contains(pid);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<pid_t> pids_;
+};
+
+// Never destroyed: children may be reaped while the process ends.
+SpawnedProcesses& spawned_processes() {
+  static auto* const processes = new SpawnedProcesses;
+  return *processes;
+}
+
+}  // namespace
+
 struct ChildProcess::State {
   explicit State(asio::io_context& loop) : pidfd(loop) {}
 
@@ -33,6 +67,7 @@ struct ChildProcess::State {
     int raw = 0;
     while (::waitpid(pid, &raw, 0) < 0 && errno == EINTR) {
     }
+    spawned_processes().remove(pid);
     if (WIFSIGNALED(raw)) {
       status.signal_number = WTERMSIG(raw);
       status.core_dumped = WCOREDUMP(raw);
@@ -89,6 +124,16 @@ const char* become(const SpawnRequest& request, pid_t parent, int& report, char*
     std::signal(number, SIG_DFL);
   }
   if (request.new_session && ::setsid() < 0) return "start a session";
+  if (request.no_new_privileges && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+    return "give up new privileges";
+  }
+  if (request.credentials) {
+    const Credentials& whom = *request.credentials;
+    if (::setgroups(whom.groups.size(), whom.groups.data()) < 0) return "set the groups";
+    if (::setgid(whom.group) < 0) return "change to the group";
+    if (::setuid(whom.user) < 0) return "change to the user";
+  }
+  // After the change of credentials, which clears it.
   if (request.parent_death_signal != 0) {
     ::prctl(PR_SET_PDEATHSIG, request.parent_death_signal);
     if (::getppid() != parent) ::_exit(127);  // the parent died before the line above
@@ -167,6 +212,7 @@ ChildProcess ChildProcess::spawn(asio::io_context& loop, const SpawnRequest& req
     ::_exit(127);
   }
   write_end.reset();
+  spawned_processes().add(pid);
   state->pid = pid;
   state->own_group = request.new_session;
   Report report{};
@@ -207,6 +253,10 @@ pid_t ChildProcess::pid() const {
 }
 Event& ChildProcess::exited() {
   return state_->exited;
+}
+
+bool ChildProcess::is_spawned(pid_t pid) {
+  return spawned_processes().contains(pid);
 }
 
 const ExitStatus& ChildProcess::status() const {

@@ -23,6 +23,13 @@ struct ExitStatus {
   std::string text() const;
 };
 
+// Whom a child becomes. Needs CAP_SETUID and CAP_SETGID; to signal it afterwards, CAP_KILL.
+struct Credentials {
+  uid_t user = 0;
+  gid_t group = 0;
+  std::vector<gid_t> groups;  // the supplementary ones
+};
+
 struct SpawnRequest {
   // argv[0] without a slash is looked up in PATH.
   std::vector<std::string> argv;
@@ -35,6 +42,9 @@ struct SpawnRequest {
   // A session and process group of its own, so that signal_group() reaches all of its offspring;
   // what is left of the group when the child ends is killed.
   bool new_session = false;
+  std::optional<Credentials> credentials;  // none: ours
+  // Nothing it executes gains rights by set-user-id bits or file capabilities, ever.
+  bool no_new_privileges = false;
   // Sent by the kernel to the child when the *thread* that spawned it ends; 0: none.
   int parent_death_signal = 0;
 };
@@ -61,6 +71,9 @@ class ChildProcess {
   void signal(int number);
   // To the child's process group; needs new_session.
   void signal_group(int number);
+
+  // Whether a process is a child that was spawned here and is not reaped yet. [any thread]
+  static bool is_spawned(pid_t pid);
 
   // Asks with SIGTERM, and with SIGKILL when `grace` has passed; returns after the child was
   // reaped.

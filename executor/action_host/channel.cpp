@@ -13,8 +13,21 @@
 
 #include "common/runtime/failure.hpp"
 #include "executor/action_host/lease_guard.hpp"
+#include "executor/hosts/breakdown.hpp"
 
 namespace jobengine::executor {
+
+namespace {
+
+// The executor has gone; or the action has closed our descriptor or put something else in its
+// place.
+[[noreturn]] void end_without_peer(ssize_t size) {
+  const bool descriptor_lost = size < 0 && (errno == EBADF || errno == ENOTSOCK);
+  if (descriptor_lost) ::_exit(exit_connection_gone);  // the executor ends what we leave behind
+  end_process_group();
+}
+
+}  // namespace
 
 Channel::Channel(int descriptor, Receiver receive)
     : descriptor_(descriptor),
@@ -52,7 +65,7 @@ void Channel::write_messages() {
     while (!rest.empty()) {
       const ssize_t size = ::send(descriptor_, rest.data(), rest.size(), MSG_NOSIGNAL);
       if (size < 0 && errno == EINTR) continue;
-      if (size <= 0) end_process_group();
+      if (size <= 0) end_without_peer(size);
       rest.remove_prefix(static_cast<std::size_t>(size));
     }
     lock.lock();
@@ -68,7 +81,7 @@ void Channel::read_messages() {
     for (;;) {
       const ssize_t size = ::recv(descriptor_, bytes.data(), bytes.size(), 0);
       if (size < 0 && errno == EINTR) continue;
-      if (size <= 0) end_process_group();
+      if (size <= 0) end_without_peer(size);
       lines.append(std::string_view(bytes.data(), static_cast<std::size_t>(size)));
       while (auto line = lines.next()) receive_(decode_to_host(*line));
     }

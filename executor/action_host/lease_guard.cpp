@@ -9,6 +9,7 @@
 #include <ctime>
 #include <utility>
 
+#include "common/runtime/descendants.hpp"
 #include "common/runtime/failure.hpp"
 
 namespace jobengine::executor {
@@ -26,6 +27,9 @@ LeaseStamp now() {
 }  // namespace
 
 void end_process_group() noexcept {
+  // Those in sessions of their own, which the group does not reach. The first thread here does it.
+  static std::atomic_flag taken;
+  if (!taken.test_and_set()) runtime::kill_descendants();
   // Started by hand, without a session of its own, the group is somebody else's too.
   if (::getpgrp() == ::getpid()) ::kill(0, SIGKILL);
   ::_exit(112);
@@ -62,8 +66,11 @@ void LeaseGuard::wake_at(LeaseStamp time) {
 void LeaseGuard::watch() {
   for (;;) {
     std::uint64_t expirations = 0;
-    if (::read(timer_, &expirations, sizeof expirations) < 0 && errno == EINTR) continue;
+    const bool woken = ::read(timer_, &expirations, sizeof expirations) > 0;
     if (over_) return;
+    if (!woken && errno == EINTR) continue;
+    // An action that closed the descriptor: without a timer there is no fence any more.
+    if (!woken) end_();
     // A renewal may have come between the expiry and now.
     const LeaseStamp lease = lease_.load();
     if (lease != 0 && now() >= lease) end_();

@@ -1,5 +1,6 @@
 // job-action-host: the child of job-executor that holds one plugin and runs one job at a time. All
 // plugin code of the engine runs in such processes and nowhere else.
+#include <cxxabi.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -7,19 +8,26 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <iostream>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <typeinfo>
 #include <utility>
+#include <vector>
 
+#include "common/runtime/descendants.hpp"
 #include "common/runtime/failure.hpp"
 #include "executor/action_host/channel.hpp"
+#include "executor/action_host/clean_slate.hpp"
+#include "executor/action_host/crash_report.hpp"
 #include "executor/action_host/job_callbacks.hpp"
 #include "executor/action_host/lease_guard.hpp"
 #include "executor/action_host/plugin_library.hpp"
+#include "executor/hosts/host_limits.hpp"
 
 namespace {
 
@@ -35,7 +43,10 @@ constexpr const char* usage =
     "                   {\"refused\": \"reason\"}; exit code 0 or 1\n"
     "  --serve FILE     load the plugin and take jobs over descriptor 3, as the executor starts "
     "it\n"
-    "  --help, --version\n";
+    "  --help, --version\n"
+    "\n"
+    "Before those two, limits for this process and what it starts: --memory BYTES,\n"
+    "--open-files N, --processes N, --file-size BYTES.\n";
 
 // Runs asked for by the executor, handed from the reading thread to the action thread.
 class RunQueue {
@@ -58,6 +69,36 @@ class RunQueue {
   std::condition_variable arrived_;
   std::deque<RunMessage> runs_;
 };
+
+// What came out of an action's C function, where nothing may be thrown. Inside a catch block only.
+std::string describe_thrown() {
+  std::string name = "something";
+  if (const std::type_info* type = abi::__cxa_current_exception_type(); type != nullptr) {
+    int result = 0;
+    char* readable = abi::__cxa_demangle(type->name(), nullptr, nullptr, &result);
+    name = result == 0 ? readable : type->name();
+    std::free(readable);
+  }
+  return "the action threw " + name + " (" + runtime::describe(std::current_exception()) +
+         ") out of its C function, where nothing may be thrown";
+}
+
+// One run with all that comes after it, so that the process is as clean as it can be, or known not
+// to be, before anybody hears of the result.
+ResultMessage run_action(const je_action& action, JobContext& context, CleanSlate& slate) {
+  ResultMessage result;
+  std::string thrown;
+  try {
+    result = context.run(action);
+  } catch (...) {
+    thrown = describe_thrown();
+    result.outcome = JE_OUTCOME_FAILED;
+    result.message = thrown;
+  }
+  result.worn = slate.restore();
+  if (!thrown.empty()) result.worn = thrown;
+  return result;
+}
 
 int describe_plugin(const std::string& file) {
   // What a plugin prints while it loads must not look like our answer.
@@ -101,6 +142,8 @@ void flush_output() {
 
 [[noreturn]] void serve_plugin(const std::string& file) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  runtime::adopt_orphans();
+  report_crashes();
   ::fcntl(conversation, F_SETFD, FD_CLOEXEC);  // programs an action starts do not inherit it
   std::setvbuf(stdout, nullptr, _IOLBF, 0);    // it is a pipe; a crash must not swallow lines
 
@@ -125,12 +168,13 @@ void flush_output() {
   try {
     const PluginLibrary library(file);
     channel.send(ReadyMessage{library.manifests()});
+    CleanSlate slate;
     for (;;) {
       RunMessage run = runs.take();
       const je_action* action = library.find(run.action);
       if (action == nullptr) throw runtime::Failure("has no action " + run.action);
       JobContext context(std::move(run), channel, stop, answers);
-      ResultMessage result = context.run(*action);
+      ResultMessage result = run_action(*action, context, slate);
       flush_output();
       channel.send(std::move(result));
     }
@@ -144,9 +188,20 @@ void flush_output() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string_view option = argc > 1 ? argv[1] : "";
-  if (argc == 3 && option == "--describe") return describe_plugin(argv[2]);
-  if (argc == 3 && option == "--serve") serve_plugin(argv[2]);
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  try {
+    HostLimits limits;
+    while (arguments.size() > 2 && take_argument(limits, arguments[0], arguments[1])) {
+      arguments.erase(arguments.begin(), arguments.begin() + 2);
+    }
+    apply(limits);
+  } catch (const runtime::Failure& failure) {
+    std::cerr << "job-action-host: " << failure.what() << '\n';
+    return 2;
+  }
+  const std::string option = arguments.empty() ? "" : arguments[0];
+  if (arguments.size() == 2 && option == "--describe") return describe_plugin(arguments[1]);
+  if (arguments.size() == 2 && option == "--serve") serve_plugin(arguments[1]);
   if (option == "--help") {
     std::cout << usage;
     return 0;

@@ -36,8 +36,9 @@ void hand_to(HostListener& listener, FromHost message);
 // How a run ended: with a result, or with the end of the host.
 struct HostRunEnd {
   std::optional<ResultMessage> result;
-  std::string breakdown;  // without a result: "killed by signal 11 (Segmentation fault)", …
-  std::string output;     // the last lines the action printed
+  // Without a result, a sentence: "The action ended its process with exit code 3", …
+  std::string breakdown;
+  std::string output;  // the last lines the action printed
 };
 
 // Lives on the loop.

@@ -1,6 +1,7 @@
 #include "executor/hosts/host_process.hpp"
 
 #include <fcntl.h>
+#include <jobengine/plugin_abi.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,10 +11,14 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "common/runtime/failure.hpp"
 #include "common/telemetry/log.hpp"
+#include "executor/hosts/breakdown.hpp"
+#include "executor/hosts/orphans.hpp"
 #include "executor/hosts/utf8.hpp"
 
 namespace jobengine::executor {
@@ -24,6 +29,14 @@ using runtime::Failure;
 
 // Offspring that left the host's process group may hold its pipes open; it is not waited for.
 constexpr auto last_words = std::chrono::milliseconds(300);
+
+// The file a process executes; empty when it has ended, or when we may not know.
+std::string program_of(pid_t process) {
+  std::error_code error;
+  const auto file =
+      std::filesystem::read_symlink("/proc/" + std::to_string(process) + "/exe", error);
+  return error ? std::string() : file.string();
+}
 
 }  // namespace
 
@@ -45,13 +58,10 @@ void HostProcess::spawn(const HostCommand& command) {
   socket_.assign(asio::local::stream_protocol(), ends[0]);
   const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-  runtime::SpawnRequest request;
-  request.argv = {command.program, "--serve", plugin_file_};
-  request.environment = command.environment;
-  request.descriptors = {
-      {nothing, 0}, {stdout_.write_end(), 1}, {stderr_.write_end(), 2}, {ends[1], 3}};
-  request.new_session = true;
-  request.parent_death_signal = SIGKILL;
+  const runtime::SpawnRequest request = host_request(
+      command, "--serve", plugin_file_,
+      {{nothing, 0}, {stdout_.write_end(), 1}, {stderr_.write_end(), 2}, {ends[1], 3}});
+  limits_ = command.limits;
   try {
     child_.emplace(runtime::ChildProcess::spawn(loop_, request));
   } catch (...) {
@@ -110,12 +120,23 @@ awaitable<HostRunEnd> HostProcess::run(RunMessage message, HostListener& listene
   end.output = tail_.text();
   if (end.result) {
     renew_lease(0);
+    if (end.result->outcome == JE_OUTCOME_FAILED) {
+      end.result->message = with_memory_limit(std::move(end.result->message), {}, limits_);
+    }
   } else {
     co_await ended_.wait();
     end.output = tail_.text();
-    end.breakdown = broken_reason_.empty() ? child_->status().text() : broken_reason_;
+    end.breakdown = with_memory_limit(breakdown(), end.output, limits_);
   }
   co_return end;
+}
+
+std::string HostProcess::breakdown() const {
+  HostEnd end;
+  end.status = child_->status();
+  end.given_up = broken_reason_;
+  end.replaced_by = replaced_by_;
+  return breakdown_text(end);
 }
 
 void HostProcess::ask_to_stop() {
@@ -187,11 +208,33 @@ awaitable<void> HostProcess::read_messages() {
   }
   broken_ = true;
   heard_all_.raise();
+  co_await end_unless_ended();
+}
+
+// A process that has closed its end of the conversation, and lives on, is of no use to anybody.
+awaitable<void> HostProcess::end_unless_ended() {
+  note_replacement();
+  constexpr auto its_last_steps = std::chrono::milliseconds(5);
+  const bool ended = co_await child_->exited().wait_for(its_last_steps);
+  if (ended) co_return;
+  note_replacement();
+  constexpr auto grace = std::chrono::milliseconds(200);
+  const bool ended_late = co_await child_->exited().wait_for(grace);
+  if (ended_late || !broken_reason_.empty()) co_return;
+  break_off("it closed its connection to the executor and lived on");
+}
+
+// A process keeps its number when it executes another program.
+void HostProcess::note_replacement() {
+  const std::string program = program_of(child_->pid());
+  if (program.empty() || program == program_ || child_->exited().raised()) return;
+  replaced_by_ = program.substr(program.rfind('/') + 1);
 }
 
 // The end of a host is complete when it is reaped and its last words are read.
 awaitable<void> HostProcess::watch_end() {
   co_await child_->exited().wait();
+  co_await end_orphans();
   const auto deadline = runtime::Clock::now() + last_words;
   co_await heard_all_.wait_until(deadline);
   co_await stdout_.ended().wait_until(deadline);
@@ -205,6 +248,7 @@ void HostProcess::accept(FromHost message) {
   if (auto* ready = std::get_if<ReadyMessage>(&message)) {
     if (ready_) throw Failure("a second message ready");
     ready_ = std::move(*ready);
+    program_ = program_of(child_->pid());
     news_.raise();
     return;
   }

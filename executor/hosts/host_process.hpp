@@ -12,17 +12,12 @@
 #include "common/runtime/child_process.hpp"
 #include "common/runtime/task_group.hpp"
 #include "executor/hosts/action_host.hpp"
+#include "executor/hosts/host_command.hpp"
 #include "executor/hosts/host_message.hpp"
 #include "executor/hosts/output_pipe.hpp"
 #include "executor/hosts/output_tail.hpp"
 
 namespace jobengine::executor {
-
-struct HostCommand {
-  std::string program;                   // path of job-action-host
-  std::vector<std::string> environment;  // "NAME=value"
-  runtime::Duration start_limit = std::chrono::seconds(30);
-};
 
 // Lives on the loop.
 class HostProcess final : public ActionHost {
@@ -56,7 +51,10 @@ class HostProcess final : public ActionHost {
   void send(ToHost message);
   awaitable<void> write_messages();
   awaitable<void> read_messages();
+  awaitable<void> end_unless_ended();
   awaitable<void> watch_end();
+  std::string breakdown() const;
+  void note_replacement();
   void accept(FromHost message);
   void break_off(const std::string& reason);
   void printed(OutputStream stream, std::string_view line);
@@ -75,6 +73,9 @@ class HostProcess final : public ActionHost {
   bool writing_ = false;
   bool broken_ = false;        // said nonsense, or ended
   std::string broken_reason_;  // why we gave it up; empty when it ended by itself
+  std::string program_;        // the file it executes
+  std::string replaced_by_;    // the program it has become
+  HostLimits limits_;
   std::optional<ReadyMessage> ready_;
   std::string refused_;
   HostListener* listener_ = nullptr;  // during a run

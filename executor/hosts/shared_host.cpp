@@ -215,7 +215,7 @@ awaitable<HostRunEnd> SharedHost::run(RunMessage message, HostListener& listener
   not_stuck_any_more();
   HostRunEnd end;
   end.result = std::move(result_);
-  if (!end.result) end.breakdown = refused_;
+  if (!end.result) end.breakdown = "The action broke its thread: " + refused_;
   co_return end;
 }
 

@@ -17,6 +17,7 @@
 #include "common/runtime/failure.hpp"
 #include "common/runtime/task_group.hpp"
 #include "common/telemetry/log.hpp"
+#include "executor/hosts/orphans.hpp"
 
 namespace jobengine::executor {
 
@@ -77,13 +78,9 @@ awaitable<void> describe_plugin(asio::io_context& loop, const HostCommand& comma
   OutputPipe standard_output(loop, take, longest_line);
   OutputPipe standard_error(loop, keep);
   const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  runtime::SpawnRequest request;
-  request.argv = {command.program, "--describe", description.file};
-  request.environment = command.environment;
-  request.descriptors = {
-      {nothing, 0}, {standard_output.write_end(), 1}, {standard_error.write_end(), 2}};
-  request.new_session = true;
-  request.parent_death_signal = SIGKILL;
+  const runtime::SpawnRequest request = host_request(
+      command, "--describe", description.file,
+      {{nothing, 0}, {standard_output.write_end(), 1}, {standard_error.write_end(), 2}});
   runtime::ChildProcess child = runtime::ChildProcess::spawn(loop, request);
   ::close(nothing);
   standard_output.close_write_end();
@@ -95,6 +92,7 @@ awaitable<void> describe_plugin(asio::io_context& loop, const HostCommand& comma
   const bool in_time = co_await child.exited().wait_for(limit);
   if (!in_time) child.signal_group(SIGKILL);
   co_await child.exited().wait();
+  co_await end_orphans();
   constexpr auto last_words = std::chrono::milliseconds(300);
   co_await standard_output.ended().wait_for(last_words);
   standard_output.close();

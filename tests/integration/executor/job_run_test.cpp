@@ -79,7 +79,7 @@ TEST_CASE("an action that exits fails its job") {
     co_await bench.run(id);
     CHECK(bench.api.job(id)["state"] == "FAILED");
     CHECK_THAT(bench.api.job(id)["status-message"].get<std::string>(),
-               Catch::Contains("exited with code 0"));
+               Catch::Contains("ended its process with exit code 0"));
   });
 }
 
