@@ -1,4 +1,5 @@
 // Isolation `shared`: actions in threads of this process, which stands for the executor.
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -281,4 +282,23 @@ TEST_CASE("what a shared action of the SDK throws fails its job, and its thread 
     CHECK(bench.api.job(next)["state"] == "SUCCESS");
     CHECK(bench.hosts.idle() == 1);
   });
+}
+
+TEST_CASE("this process ends with the lease of a shared action, even while its loop is blocked") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    SharedThreads threads;
+    constexpr LeaseStamp ms = 1'000'000;
+    const int early = 0;
+    const int late = 0;
+    threads.set_lease(&late, lease_clock_now() + 3'600'000 * ms);
+    threads.set_lease(&early, lease_clock_now() + 1 * ms);
+    threads.set_lease(&early, lease_clock_now() + 50 * ms);  // renewed
+    ::alarm(20);  // it is killed by a signal when nothing else ends it
+    for (;;) ::pause();
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == exit_shared_action_left);
 }
