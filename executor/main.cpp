@@ -57,6 +57,19 @@ void log_catalog(const Catalog& catalog) {
   telemetry::info("actions", {{"count", catalog.size()}, {"names", names}});
 }
 
+// A name that has no effect is a typing error, more often than not.
+void check_shared_actions(const SharedActions& shared, const Catalog& catalog) {
+  for (const std::string& name : shared.names()) {
+    const auto entry = catalog.find(name);
+    if (entry == nullptr || entry->manifest.name != name) {
+      telemetry::warning("--shared-actions names an action that is not there", {{"action", name}});
+    } else if (entry->manifest.isolation != Isolation::Shared) {
+      telemetry::warning("--shared-actions names an action that does not ask for it",
+                         {{"action", name}});
+    }
+  }
+}
+
 // All the parts of a running program, in the order in which they are made.
 class Program {
  public:
@@ -124,6 +137,7 @@ awaitable<void> Program::work() {
                                    std::move(labels));
   if (is_lite_image()) catalog_.keep_pull_mode_only();
   log_catalog(catalog_);
+  check_shared_actions(options_.shared_actions, catalog_);
   if (!pull_mode_ && catalog_.size() == 0) {
     throw configuration::UsageError(
         "there are no actions to run: every job taken would fail; --actions-dir says where the "

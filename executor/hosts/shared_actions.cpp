@@ -4,8 +4,11 @@ namespace jobengine::executor {
 
 SharedActions::SharedActions(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
-    if (name == "all") all_ = true;
-    if (!name.empty()) names_.insert(name);
+    if (name == "all") {
+      all_ = true;
+    } else if (!name.empty()) {
+      names_.insert(name);
+    }
   }
 }
 

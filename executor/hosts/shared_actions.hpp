@@ -18,7 +18,8 @@ class SharedActions {
   explicit SharedActions(const std::vector<std::string>& names);
 
   bool allow(std::string_view action) const;
-  bool empty() const { return !all_ && names_.empty(); }
+  // Those given, but for "all".
+  const std::set<std::string, std::less<>>& names() const { return names_; }
 
  private:
   bool all_ = false;

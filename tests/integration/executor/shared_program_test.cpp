@@ -41,7 +41,8 @@ constexpr int ended_at_once = 5;
 
 TEST_CASE("job-executor: shared actions run in it where its operator says so, else in a process") {
   in_system([](asio::io_context& loop, Servers& servers, Observer& observer) -> awaitable<void> {
-    ExecutorProcess executor(loop, servers.executor({"--shared-actions", "shared_tell_process"}));
+    ExecutorProcess executor(loop, servers.executor({"--shared-actions", "shared_tell_process",
+                                                     "nobody_wrote_this", "test_ok"}));
     const std::string inside = co_await observer.submit("shared_tell_process");
     const std::string outside = co_await observer.submit("shared_ok");
     const json here = co_await observer.wait_until(inside, "state", "SUCCESS");
@@ -49,6 +50,9 @@ TEST_CASE("job-executor: shared actions run in it where its operator says so, el
     co_await observer.wait_until(outside, "state", "SUCCESS");
     CHECK_THAT(executor.output(),
                Catch::Contains("an action of isolation shared runs in a process"));
+    const std::string log = executor.output();
+    CHECK_THAT(log, Catch::Contains("names an action that is not there"));
+    CHECK_THAT(log, Catch::Contains("names an action that does not ask for it"));
     executor.signal(SIGTERM);
     CHECK(co_await executor.end() == 0);
   });
