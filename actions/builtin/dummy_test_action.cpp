@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <jobengine/action.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 
 namespace {
@@ -28,6 +29,15 @@ class DummyTestAction : public jobengine::Action {
   jobengine::Manifest manifest() const override {
     jobengine::Manifest made = Action::manifest();
     made.isolation = jobengine::Isolation::shared;  // harmless anywhere, and heeds every stop
+    made.payload_schema = R"({
+      "type": "object",
+      "properties": {
+        "duration": {"type": "number", "minimum": 0},
+        "return-code": {"type": "integer", "minimum": 0},
+        "message": {"type": "string"}
+      },
+      "additionalProperties": false
+    })"_json;
     return made;
   }
 

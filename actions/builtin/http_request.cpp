@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cctype>
 #include <jobengine/action.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -149,6 +150,27 @@ class HttpRequestAction : public jobengine::Action {
            "follow-redirects, max-response-size";
   }
   bool pull_mode() const override { return true; }
+  jobengine::Manifest manifest() const override {
+    auto made = Action::manifest();
+    made.payload_schema = R"({
+      "type": "object",
+      "properties": {
+        "url": {"type": "string", "minLength": 1},
+        "method": {"type": "string"},
+        "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+        "body": {},
+        "expected-status": {
+          "anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]
+        },
+        "timeout": {"type": "number", "exclusiveMinimum": 0},
+        "follow-redirects": {"type": "boolean"},
+        "max-response-size": {"type": "integer", "minimum": 1}
+      },
+      "required": ["url"],
+      "additionalProperties": false
+    })"_json;
+    return made;
+  }
 
   int run(jobengine::Job& job) override {
     Payload payload(job.payload());

@@ -5,6 +5,7 @@
 // status message.
 #include <cerrno>
 #include <jobengine/action.hpp>
+#include <nlohmann/json.hpp>
 
 #include "actions/builtin/command_line.hpp"
 
@@ -25,6 +26,23 @@ class RunCommand : public jobengine::Action {
     return "Runs a program; payload: argv, working-directory, environment, stdin, timeout, grace";
   }
   bool pull_mode() const override { return true; }
+  jobengine::Manifest manifest() const override {
+    auto made = Action::manifest();
+    made.payload_schema = R"({
+      "type": "object",
+      "properties": {
+        "argv": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        "working-directory": {"type": "string"},
+        "environment": {"type": "object", "additionalProperties": {"type": "string"}},
+        "stdin": {"type": "string"},
+        "timeout": {"type": "number", "minimum": 0},
+        "grace": {"type": "number", "minimum": 0}
+      },
+      "required": ["argv"],
+      "additionalProperties": false
+    })"_json;
+    return made;
+  }
 
   int run(jobengine::Job& job) override {
     try {
