@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <thread>
 #include <utility>
 
+#include "common/runtime/descendants.hpp"
 #include "common/telemetry/log.hpp"
 
 namespace jobengine::executor {
@@ -33,6 +35,9 @@ std::string version_of(const std::string& file) {
 }  // namespace
 
 void end_executor(std::string_view reason) noexcept {
+  // What shared actions have started; hosts would end with this process anyway.
+  static std::atomic_flag taken;
+  if (!taken.test_and_set()) runtime::kill_descendants();
   try {
     // Whoever reads our log may be stuck, too.
     constexpr auto moment = std::chrono::milliseconds(200);

@@ -19,9 +19,9 @@ namespace jobengine::executor {
 // Of a process that a shared action outlived: its lease or its drain.
 inline constexpr int exit_shared_action_left = 5;
 
-// Logs the reason, unless that takes longer than a moment, and ends this process with
-// exit_shared_action_left and without any clean-up: nothing a shared action does can delay it.
-// [any thread]
+// Kills all this process has started, logs the reason, unless that takes longer than a moment, and
+// ends this process with exit_shared_action_left and without any clean-up: nothing a shared action
+// does can delay it. [any thread]
 [[noreturn]] void end_executor(std::string_view reason) noexcept;
 
 // Plugins loaded into this process: once for each version of a file, and for good. [any thread]

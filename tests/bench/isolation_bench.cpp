@@ -36,6 +36,7 @@ struct Kind {
   HostWish nothing;           // an action that returns at once
   HostWish stay;              // one that stays until it is stopped; no file: there is none
   bool starts_hosts = false;  // a new host for every job
+  bool slow = false;          // a process is started for every job
 };
 
 struct Row {
@@ -169,15 +170,18 @@ void add_process(Memory& memory, const std::string& pid) {
   }
 }
 
-// Of this process and all its children's.
+// Of a process and all that it has started.
+void add_family(Memory& memory, const std::string& pid) {
+  add_process(memory, pid);
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + pid + "/task")) {
+    std::ifstream children(thread.path() / "children");
+    for (std::string child; children >> child;) add_family(memory, child);
+  }
+}
+
 Memory memory_now() {
   Memory memory;
-  add_process(memory, "self");
-  const std::string self = std::to_string(::getpid());
-  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::ifstream children(thread.path() / "children");
-    for (std::string child; children >> child;) add_process(memory, child);
-  }
+  add_family(memory, std::to_string(::getpid()));
   return memory;
 }
 
@@ -231,19 +235,22 @@ std::vector<Kind> kinds(const std::string& folder, const std::string& programs_f
   const HostWish process{plugin, "bench_nothing", Isolation::Process};
   Kind shared{"shared", thread, {plugin, "bench_stay", Isolation::Shared}};
   Kind warm{"process, warm", process, {plugin, "bench_stay", Isolation::Process}};
-  Kind cold{"process, cold", process, {}, true};
-  const HostWish program{programs_folder + "/nothing.action.yaml", "bench_program",
+  Kind cold{"process, cold", process, {}, true, true};
+  const HostWish program{programs_folder + "/nothing.action.yaml", "bench_nothing_program",
                          Isolation::Process};
-  Kind executable{"executable", program, {}, true};
-  executable.starts_hosts = false;
+  const HostWish staying{programs_folder + "/stay.action.yaml", "bench_stay_program",
+                         Isolation::Process};
+  Kind executable{"executable", program, staying, false, true};
   return {shared, warm, cold, executable};
 }
 
-void write_program(const std::filesystem::path& folder) {
-  std::ofstream(folder / "nothing.action.yaml")
-      << "name: bench_program\ndescription: returns at once\ncommand: [sh, nothing.sh]\n";
-  std::ofstream(folder / "nothing.sh")
-      << "read job\necho '{\"type\": \"result\", \"return-code\": 0}'\n";
+void write_program(const std::filesystem::path& folder, const std::string& name,
+                   const std::string& script) {
+  std::ofstream(folder / (name + ".action.yaml"))
+      << "name: bench_" << name << "_program\ndescription: for measuring\ncommand: [sh, " << name
+      << ".sh]\n";
+  std::ofstream(folder / (name + ".sh"))
+      << script << "echo '{\"type\": \"result\", \"return-code\": 0}'\n";
 }
 
 awaitable<Row> measure_kind(asio::io_context& loop, std::string programs, const Kind& kind,
@@ -255,8 +262,7 @@ awaitable<Row> measure_kind(asio::io_context& loop, std::string programs, const 
     print(row.idle);
     print(row.busy);
   }
-  const bool spawns = kind.starts_hosts || kind.name == "executable";
-  const int jobs = spawns ? std::max(2, plan.jobs / 50) : plan.jobs;
+  const int jobs = kind.slow ? std::max(2, plan.jobs / 50) : plan.jobs;
   constexpr int lanes = 8;
   row.one = co_await measure_jobs(loop, programs, kind, 1, jobs);
   print(row.one);
@@ -283,7 +289,8 @@ void print_table(const std::vector<Row>& rows) {
 
 awaitable<void> measure(asio::io_context& loop, std::string build, Plan plan) {
   const tests::TemporaryDirectory folder;
-  write_program(folder.path());
+  write_program(folder.path(), "nothing", "read job\n");
+  write_program(folder.path(), "stay", "read job\nread stop\n");
   std::vector<Row> rows;
   for (const Kind& kind : kinds(build + "/tests", folder.path().string())) {
     try {
