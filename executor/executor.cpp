@@ -119,6 +119,11 @@ awaitable<void> Executor::drain(runtime::StopSignal& stop) {
   co_await hosts_.close();
 }
 
+void Executor::follow_catalog() {
+  hosts_.offer_only(services_.catalog.plugin_files());
+  metrics_.idle_hosts(hosts_.idle());
+}
+
 std::string Executor::not_ready_because() const {
   if (draining_.raised()) return "draining";
   if (session_.state() != zookeeper::SessionState::Connected) return "not connected to ZooKeeper";

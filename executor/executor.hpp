@@ -36,6 +36,9 @@ class Executor {
   // Works until `stop` is requested and the drain is over. The session is closed then.
   awaitable<void> run(runtime::StopSignal& stop);
 
+  // The catalog has changed: hosts of editions that are out of service go when they are idle.
+  void follow_catalog();
+
   // Empty: ready; else why not.
   std::string not_ready_because() const;
 

@@ -1,7 +1,10 @@
 // job-executor: options, plugins, login, and then either the queue or one job.
 #include <sys/prctl.h>
 
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "common/program/program.hpp"
@@ -13,6 +16,7 @@
 #include "executor/executor.hpp"
 #include "executor/executor_options.hpp"
 #include "executor/hosts/orphans.hpp"
+#include "executor/plugins/catalog_keeper.hpp"
 #include "executor/pull_mode.hpp"
 
 namespace {
@@ -70,6 +74,11 @@ void check_shared_actions(const SharedActions& shared, const Catalog& catalog) {
   }
 }
 
+// Manifests may hold what is no UTF-8.
+std::string text_of(const nlohmann::json& document) {
+  return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
 // All the parts of a running program, in the order in which they are made.
 class Program {
  public:
@@ -78,9 +87,14 @@ class Program {
         options_(executor_options(settings)),
         client_options_(program::client_options(settings)),
         pull_mode_(settings.given("job-id")),
-        stop_(loop_.context()) {
+        stop_(loop_.context()),
+        hang_up_(loop_.context()),
+        background_(loop_.context().get_executor()) {
+    if (pull_mode_) return;
     // Complains now and not only after the login.
-    if (!pull_mode_) session_options_ = program::session_options(settings);
+    session_options_ = program::session_options(settings);
+    hang_up_.add(SIGHUP);
+    await_hang_up();
   }
 
   int run() {
@@ -91,7 +105,9 @@ class Program {
  private:
   awaitable<void> story();
   awaitable<void> work();
+  awaitable<void> find_actions();
   awaitable<void> work_from_queue();
+  void await_hang_up();
   std::string not_ready_because() const {
     return executor_ ? executor_->not_ready_because() : "starting";
   }
@@ -109,8 +125,12 @@ class Program {
   std::unique_ptr<telemetry::StatusServer> status_server_;
   std::unique_ptr<cimi::Client> client_;
   std::optional<WatchedClient> watched_client_;
-  Catalog catalog_;
+  asio::signal_set hang_up_;
+  std::optional<EditionStore> editions_;
+  std::optional<CatalogKeeper> actions_;
   std::optional<Executor> executor_;
+  runtime::Event ending_;
+  runtime::TaskGroup background_;
 };
 
 awaitable<void> Program::story() {
@@ -125,20 +145,55 @@ awaitable<void> Program::story() {
   }
   if (status_server_) co_await status_server_->stop();
   status_server_.reset();
+  ending_.raise();
+  boost::system::error_code ignored;
+  hang_up_.cancel(ignored);
+  co_await background_.join();
   client_.reset();
   if (failure) std::rethrow_exception(failure);
 }
 
+void Program::await_hang_up() {
+  hang_up_.async_wait([this](const boost::system::error_code& cancelled, int /*number*/) {
+    if (cancelled) return;
+    if (actions_) actions_->look_again();
+    await_hang_up();
+  });
+}
+
+// Private copies let new editions come while jobs run; who runs one job needs none.
+awaitable<void> Program::find_actions() {
+  CatalogKeeperOptions options;
+  options.host_command = options_.host_command;
+  options.directories = action_directories(settings_);
+  options.rules.labels = executor_labels(settings_);
+  options.rules.pull_mode_only = is_lite_image();
+  if (!pull_mode_) {
+    try {
+      editions_.emplace();
+    } catch (const runtime::Failure& failure) {
+      telemetry::warning("changed actions are taken up only by a restart",
+                         {{"error", failure.what()}});
+    }
+  }
+  actions_.emplace(loop_.context(), std::move(options), editions_ ? &*editions_ : nullptr);
+  co_await actions_->start();
+  actions_->on_change = [this] {
+    log_catalog(actions_->catalog());
+    if (executor_) executor_->follow_catalog();
+  };
+  if (editions_) background_.spawn(actions_->follow(ending_));
+  if (status_server_) {
+    status_server_->add_page("/actions", [this] { return text_of(actions_->report()); });
+  }
+}
+
 awaitable<void> Program::work() {
-  HostCommand command = options_.host_command;
-  std::vector<ActionDirectory> directories = action_directories(settings_);
-  std::vector<std::string> labels = executor_labels(settings_);
-  catalog_ = co_await scan_actions(loop_.context(), std::move(command), std::move(directories),
-                                   std::move(labels));
-  if (is_lite_image()) catalog_.keep_pull_mode_only();
-  log_catalog(catalog_);
-  check_shared_actions(options_.shared_actions, catalog_);
-  if (!pull_mode_ && catalog_.size() == 0) {
+  co_await find_actions();
+  const Catalog& catalog = actions_->catalog();
+  log_catalog(catalog);
+  check_shared_actions(options_.shared_actions, catalog);
+  if (!pull_mode_ && catalog.size() == 0) {
     throw configuration::UsageError(
         "there are no actions to run: every job taken would fail; --actions-dir says where the "
         "plugins are");
@@ -155,8 +210,8 @@ awaitable<void> Program::work() {
     HostPoolLimits host_limits;
     host_limits.shared_actions = options_.shared_actions;
     exit_code_ = co_await run_one_job(
-        loop_.context(), *watched_client_, catalog_, std::move(host_command),
-        std::move(host_limits), options_.limits, std::move(job_id), options_.drain_timeout, stop_);
+        loop_.context(), *watched_client_, catalog, std::move(host_command), std::move(host_limits),
+        options_.limits, std::move(job_id), options_.drain_timeout, stop_);
   } else if (logged_in) {
     co_await work_from_queue();
   }
@@ -168,8 +223,8 @@ awaitable<void> Program::work_from_queue() {
   const program::SessionReport session_report(*session, metrics_);
   queue::LockingQueue queue(*session);
   ExecutorMetrics metrics(metrics_, options_.slots);
-  executor_.emplace(loop_.context(), *session, queue, *watched_client_, catalog_, metrics,
-                    options_);
+  executor_.emplace(loop_.context(), *session, queue, *watched_client_, actions_->catalog(),
+                    metrics, options_);
   telemetry::info("executor started", {{"slots", options_.slots}, {"taker", queue.taker_id()}});
   co_await executor_->run(stop_);
   executor_.reset();

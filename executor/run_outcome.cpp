@@ -143,15 +143,13 @@ std::optional<Outcome> before_start(const job::Job& job, Situation situation) {
     return failed("The payload of the job is not JSON", std::nullopt);
   }
   if (!situation.action_known && !situation.withheld.empty()) {
-    return outcome(RunResult::NotRun, EntryFate::ReleaseLater,
-                   *action + " is not offered here: " + situation.withheld);
+    return outcome(RunResult::NotRun, EntryFate::ReleaseLater, *action + " " + situation.withheld);
   }
   if (!situation.action_known) {
     return failed("Not implemented action " + job.id() + ": " + *action, std::nullopt);
   }
   if (!situation.payload_complaint.empty()) {
-    return failed("The payload is not what " + *action + " wants: " + situation.payload_complaint,
-                  1);
+    return failed("payload " + situation.payload_complaint, 1);
   }
   return std::nullopt;
 }

@@ -5,6 +5,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <list>
+#include <map>
 
 #include "common/runtime/event.hpp"
 #include "common/runtime/failure.hpp"
@@ -54,6 +55,7 @@ struct StatusServer::State {
   tcp::acceptor acceptor;
   Metrics& metrics;
   ReadyCheck ready;
+  std::map<std::string, std::function<std::string()>, std::less<>> pages;
   std::list<std::shared_ptr<Connection>> connections;  // the oldest first
   runtime::Event stopping;
   runtime::TaskGroup tasks;  // last: its coroutines use everything above
@@ -141,12 +143,21 @@ awaitable<void> StatusServer::State::serve(std::shared_ptr<Connection> connectio
 HttpResponse StatusServer::State::respond(const HttpRequest& request) const {
   const std::string_view target(request.target().data(), request.target().size());
   const std::string_view path = target.substr(0, target.find('?'));
-  if (path != "/healthz" && path != "/readyz" && path != "/metrics") {
-    return answer(http::status::not_found, "not found; here are /healthz, /readyz and /metrics\n");
+  const auto page = pages.find(path);
+  if (page == pages.end() && path != "/healthz" && path != "/readyz" && path != "/metrics") {
+    std::string others;
+    for (const auto& [name, content] : pages) others += " and " + name;
+    return answer(http::status::not_found,
+                  "not found; here are /healthz, /readyz and /metrics" + others + "\n");
   }
   if (request.method() != http::verb::get && request.method() != http::verb::head) {
     HttpResponse response = answer(http::status::method_not_allowed, "only GET and HEAD\n");
     response.set(http::field::allow, "GET, HEAD");
+    return response;
+  }
+  if (page != pages.end()) {
+    HttpResponse response = answer(http::status::ok, page->second());
+    response.set(http::field::content_type, "application/json");
     return response;
   }
   if (path == "/healthz") return answer(http::status::ok, "ok\n");
@@ -172,6 +183,10 @@ StatusServer::~StatusServer() = default;
 std::uint16_t StatusServer::port() const {
   boost::system::error_code closed;
   return state_->acceptor.local_endpoint(closed).port();
+}
+
+void StatusServer::add_page(const std::string& path, std::function<std::string()> content) {
+  state_->pages[path] = std::move(content);
 }
 
 awaitable<void> StatusServer::stop() {

@@ -27,6 +27,8 @@ class StatusServer {
                ReadyCheck ready);
   ~StatusServer();
   std::uint16_t port() const;
+  // One more page: GET `path` ("/actions") answers the JSON text that `content` returns then.
+  void add_page(const std::string& path, std::function<std::string()> content);
   // Closes everything; to be awaited before destruction.
   awaitable<void> stop();
 

@@ -28,6 +28,8 @@
 #include "executor/action_host/lease_guard.hpp"
 #include "executor/action_host/plugin_library.hpp"
 #include "executor/hosts/host_limits.hpp"
+#include "executor/plugins/action_file.hpp"
+#include "executor/plugins/payload_check.hpp"
 
 namespace {
 
@@ -39,8 +41,10 @@ constexpr int conversation = 3;  // the descriptor the executor hands us
 constexpr const char* usage =
     "job-action-host: runs the actions of one plugin for job-executor\n"
     "\n"
-    "  --describe FILE  print the manifests of the plugin's actions, one JSON object a line, or\n"
-    "                   {\"refused\": \"reason\"}; exit code 0 or 1\n"
+    "  --describe FILE  print the manifests of the actions of a plugin (.so) or an action file\n"
+    "                   (.action.yaml), one JSON object a line, or {\"refused\": \"reason\"}; "
+    "exit\n"
+    "                   code 0 or 1; {\"warning\": …} for keys that mean nothing\n"
     "  --serve FILE     load the plugin and take jobs over descriptor 3, as the executor starts "
     "it\n"
     "  --help, --version\n"
@@ -100,22 +104,36 @@ ResultMessage run_action(const je_action& action, JobContext& context, CleanSlat
   return result;
 }
 
-int describe_plugin(const std::string& file) {
+std::string line_of(const nlohmann::json& document) {
+  return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+// Throws Failure for what an executor would refuse.
+std::string description_of(const std::string& file) {
+  std::string lines;
+  if (is_action_file(file)) {
+    const ActionFile action = read_action_file(file);
+    for (const std::string& warning : action.warnings) lines += line_of({{"warning", warning}});
+    return lines + line_of(to_json(action.manifest));
+  }
+  const PluginLibrary library(file);
+  for (const Manifest& manifest : library.manifests()) {
+    payload_schema_of(manifest);
+    lines += line_of(to_json(manifest));
+  }
+  return lines;
+}
+
+int describe_file(const std::string& file) {
   // What a plugin prints while it loads must not look like our answer.
   const int answer = ::dup(STDOUT_FILENO);
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
   std::string lines;
   int code = 0;
   try {
-    const PluginLibrary library(file);
-    for (const Manifest& manifest : library.manifests()) {
-      lines += to_json(manifest).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-      lines += '\n';
-    }
+    lines = description_of(file);
   } catch (...) {
-    nlohmann::json refusal;
-    refusal["refused"] = runtime::describe(std::current_exception());
-    lines = refusal.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    lines = line_of({{"refused", runtime::describe(std::current_exception())}});
     code = 1;
   }
   for (std::string_view rest = lines; !rest.empty();) {
@@ -200,7 +218,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string option = arguments.empty() ? "" : arguments[0];
-  if (arguments.size() == 2 && option == "--describe") return describe_plugin(arguments[1]);
+  if (arguments.size() == 2 && option == "--describe") return describe_file(arguments[1]);
   if (arguments.size() == 2 && option == "--serve") serve_plugin(arguments[1]);
   if (option == "--help") {
     std::cout << usage;

@@ -64,7 +64,8 @@ awaitable<std::shared_ptr<ActionHost>> HostPool::borrow(HostWish wish) {
 }
 
 void HostPool::give_back(std::shared_ptr<ActionHost> host) {
-  if (!host->reusable() || host->jobs_run() >= limits_.jobs_until_replaced) {
+  const bool outdated = offered_ && !offered_->contains(host->plugin_file());
+  if (outdated || !host->reusable() || host->jobs_run() >= limits_.jobs_until_replaced) {
     retire(std::move(host));
     return;
   }
@@ -74,6 +75,19 @@ void HostPool::give_back(std::shared_ptr<ActionHost> host) {
     idle_.erase(idle_.begin());
     retire(std::move(longest_idle));
   }
+}
+
+void HostPool::offer_only(std::set<std::string> plugin_files) {
+  offered_ = std::move(plugin_files);
+  std::vector<std::shared_ptr<ActionHost>> kept;
+  for (auto& host : std::exchange(idle_, {})) {
+    if (offered_->contains(host->plugin_file())) {
+      kept.push_back(std::move(host));
+    } else {
+      retire(std::move(host));
+    }
+  }
+  idle_ = std::move(kept);
 }
 
 void HostPool::retire(std::shared_ptr<ActionHost> host) {

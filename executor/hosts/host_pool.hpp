@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -38,6 +39,8 @@ class HostPool {
   awaitable<std::shared_ptr<ActionHost>> borrow(HostWish wish);
   // Keeps it for the next job, or ends it: broken, worn out, or one too many.
   void give_back(std::shared_ptr<ActionHost> host);
+  // From now on hosts of other files are not kept: those files' editions are out of service.
+  void offer_only(std::set<std::string> plugin_files);
 
   std::size_t idle() const { return idle_.size(); }
   // Threads that run or load an action. A process that has some can only be ended by
@@ -60,6 +63,7 @@ class HostPool {
   HostCommand command_;
   HostPoolLimits limits_;
   std::shared_ptr<SharedThreads> threads_;
+  std::optional<std::set<std::string>> offered_;  // nothing: all
   std::set<std::string> told_;  // actions whose wish for a thread was turned down and logged
   std::vector<std::shared_ptr<ActionHost>> idle_;  // the last used one last
   runtime::TaskGroup retiring_;

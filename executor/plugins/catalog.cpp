@@ -1,145 +1,16 @@
 #include "executor/plugins/catalog.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
 #include <filesystem>
-#include <memory>
-#include <nlohmann/json.hpp>
-#include <system_error>
 #include <utility>
 
-#include "common/configuration/options.hpp"
-#include "common/runtime/failure.hpp"
-#include "common/runtime/task_group.hpp"
-#include "common/telemetry/log.hpp"
-#include "executor/hosts/orphans.hpp"
+#include "executor/plugins/payload_check.hpp"
 
 namespace jobengine::executor {
 
 namespace {
 
 namespace fs = std::filesystem;
-using runtime::Failure;
-
-std::vector<std::string> plugin_files(const ActionDirectory& directory) {
-  std::error_code error;
-  std::vector<std::string> files;
-  for (fs::directory_iterator it(directory.path, error), end; !error && it != end;
-       it.increment(error)) {
-    if (it->path().extension() == ".so") files.push_back(it->path().string());
-  }
-  if (error && directory.required) {
-    throw configuration::UsageError("--actions-dir: the directory " + directory.path +
-                                    " cannot be read: " + error.message());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-// One run of `job-action-host --describe`.
-struct Description {
-  std::string file;
-  std::vector<Manifest> actions;
-  std::string refused;
-};
-
-void read_answer(const std::string& answer, Description& description) {
-  LineBuffer lines;
-  lines.append(answer);
-  while (auto line = lines.next()) {
-    const auto document = nlohmann::json::parse(*line, nullptr, false);
-    if (document.is_object() && document.contains("refused")) {
-      description.refused = document["refused"].get<std::string>();
-      return;
-    }
-    description.actions.push_back(manifest_of(document));
-  }
-}
-
-std::string verdict(const runtime::ChildProcess& child, bool in_time, runtime::Duration limit) {
-  if (!in_time) {
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(limit).count();
-    return "did not finish loading within " + std::to_string(seconds) + " s";
-  }
-  return "a process that loads it is " + child.status().text();
-}
-
-awaitable<void> describe_plugin(asio::io_context& loop, const HostCommand& command,
-                                runtime::Duration limit, Description& description) {
-  std::string answer;
-  auto take = [&answer](std::string_view line) { answer.append(line) += '\n'; };
-  OutputTail printed;
-  auto keep = [&printed](std::string_view line) { printed.keep(line); };
-  OutputPipe standard_output(loop, take, longest_line);
-  OutputPipe standard_error(loop, keep);
-  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  const runtime::SpawnRequest request = host_request(
-      command, "--describe", description.file,
-      {{nothing, 0}, {standard_output.write_end(), 1}, {standard_error.write_end(), 2}});
-  runtime::ChildProcess child = runtime::ChildProcess::spawn(loop, request);
-  ::close(nothing);
-  standard_output.close_write_end();
-  standard_error.close_write_end();
-
-  runtime::TaskGroup readers(loop.get_executor());
-  readers.spawn(standard_output.read());
-  readers.spawn(standard_error.read());
-  const bool in_time = co_await child.exited().wait_for(limit);
-  if (!in_time) child.signal_group(SIGKILL);
-  co_await child.exited().wait();
-  co_await end_orphans();
-  constexpr auto last_words = std::chrono::milliseconds(300);
-  co_await standard_output.ended().wait_for(last_words);
-  standard_output.close();
-  standard_error.close();
-  co_await readers.join();
-
-  try {
-    if (in_time) read_answer(answer, description);
-  } catch (const Failure& failure) {
-    description.refused = failure.what();
-  }
-  if (!description.refused.empty()) co_return;
-  if (!in_time || !child.status().success()) {
-    description.refused = verdict(child, in_time, limit);
-    if (!printed.empty()) description.refused += "; it printed: " + printed.text();
-  } else if (description.actions.empty()) {
-    description.refused = "ended its process while it was loaded";
-  }
-}
-
-void add_to(Catalog& catalog, const Description& description,
-            const std::vector<std::string>& labels) {
-  if (!description.refused.empty()) {
-    telemetry::warning("a plugin was not loaded",
-                       {{"plugin", description.file}, {"reason", description.refused}});
-    return;
-  }
-  for (const Manifest& manifest : description.actions) {
-    if (std::string complaint = complaint_about_labels(manifest, labels); !complaint.empty()) {
-      telemetry::info("an action is not offered here",
-                      {{"action", manifest.name}, {"reason", complaint}});
-      catalog.withhold(manifest.name, std::move(complaint));
-      continue;
-    }
-    try {
-      const auto first = catalog.add(manifest, description.file);
-      if (!first) continue;
-      telemetry::warning(
-          "an action is there already; the first plugin keeps it",
-          {{"action", manifest.name}, {"plugin", description.file}, {"first", *first}});
-    } catch (const Failure& failure) {
-      telemetry::warning(
-          "an action was not loaded",
-          {{"action", manifest.name}, {"plugin", description.file}, {"reason", failure.what()}});
-    }
-  }
-}
 
 // Of the names that fit an action: the action's own, else the longest pattern.
 template <class Value>
@@ -156,23 +27,25 @@ auto best_fit(const std::map<std::string, Value, std::less<>>& by_name, std::str
 
 }  // namespace
 
-std::optional<std::string> Catalog::add(Manifest manifest, std::string plugin_file) {
-  const auto there = actions_.find(manifest.name);
-  if (there != actions_.end()) return there->second->plugin_file;
+CatalogEntry make_entry(Manifest manifest, std::string plugin_file) {
   CatalogEntry entry;
-  if (!manifest.payload_schema.is_null()) {
-    try {
-      entry.payload_schema.emplace(manifest.payload_schema);
-    } catch (const json_schema::SchemaError& error) {
-      throw Failure("\"payload-schema\" of " + manifest.name +
-                    " is no JSON Schema: " + error.what());
-    }
-  }
-  const std::string name = manifest.name;
+  entry.payload_schema = payload_schema_of(manifest);
   entry.manifest = std::move(manifest);
+  entry.source_file = plugin_file;
   entry.plugin_file = std::move(plugin_file);
-  actions_.emplace(name, std::make_shared<const CatalogEntry>(std::move(entry)));
-  return std::nullopt;
+  return entry;
+}
+
+std::optional<std::string> Catalog::add(std::shared_ptr<const CatalogEntry> entry) {
+  const std::string name = entry->manifest.name;
+  const auto [place, added] = actions_.try_emplace(name, std::move(entry));
+  if (added) return std::nullopt;
+  return place->second->source_file;
+}
+
+std::optional<std::string> Catalog::add(Manifest manifest, std::string plugin_file) {
+  return add(std::make_shared<const CatalogEntry>(
+      make_entry(std::move(manifest), std::move(plugin_file))));
 }
 
 void Catalog::withhold(const std::string& action, std::string reason) {
@@ -181,7 +54,12 @@ void Catalog::withhold(const std::string& action, std::string reason) {
 
 std::shared_ptr<const CatalogEntry> Catalog::find(std::string_view action) const {
   const auto found = best_fit(actions_, action);
-  return found == actions_.end() ? nullptr : found->second;
+  if (found == actions_.end()) return nullptr;
+  // What is withheld is not done by a pattern that fits less well.
+  const auto withheld = best_fit(withheld_, action);
+  const bool better = withheld != withheld_.end() && found->first != action &&
+                      (withheld->first == action || withheld->first.size() > found->first.size());
+  return better ? nullptr : found->second;
 }
 
 std::string Catalog::why_withheld(std::string_view action) const {
@@ -192,27 +70,30 @@ std::string Catalog::why_withheld(std::string_view action) const {
 std::string complaint_about_labels(const Manifest& manifest,
                                    const std::vector<std::string>& labels) {
   std::string missing;
+  std::size_t count = 0;
   for (const std::string& label : manifest.labels) {
     if (std::find(labels.begin(), labels.end(), label) != labels.end()) continue;
-    missing += (missing.empty() ? "" : ", ") + label;
+    missing += (count++ == 0 ? "" : ", ") + label;
   }
-  if (missing.empty()) return {};
-  return "it needs what this executor's --labels do not name: " + missing;
+  if (count == 0) return {};
+  return "needs the " + std::string(count == 1 ? "label " : "labels ") + missing +
+         ", which this executor lacks";
 }
 
 std::string complaint_about_payload(const CatalogEntry& entry, const std::string& payload) {
-  if (!entry.payload_schema) return {};
-  const auto document =
-      payload.empty() ? nlohmann::json::object() : nlohmann::json::parse(payload, nullptr, false);
-  if (document.is_discarded()) return "it is not JSON";
-  const auto violations = entry.payload_schema->violations(document);
-  return violations.empty() ? "" : json_schema::text_of(violations);
+  return complaint_about_payload(entry.payload_schema, payload);
 }
 
 std::vector<std::string> Catalog::names() const {
   std::vector<std::string> names;
   for (const auto& [name, entry] : actions_) names.push_back(name);
   return names;
+}
+
+std::set<std::string> Catalog::plugin_files() const {
+  std::set<std::string> files;
+  for (const auto& [name, entry] : actions_) files.insert(entry->plugin_file);
+  return files;
 }
 
 void Catalog::keep_pull_mode_only() {
@@ -228,33 +109,6 @@ std::vector<ActionDirectory> default_action_directories(const std::string& progr
   if (installed != result.front().path) result.push_back({installed, false});
 #endif
   return result;
-}
-
-awaitable<Catalog> scan_actions(asio::io_context& loop, HostCommand command,
-                                std::vector<ActionDirectory> directories,
-                                std::vector<std::string> labels, runtime::Duration limit) {
-  std::vector<Description> descriptions;
-  for (const ActionDirectory& directory : directories) {
-    for (std::string& file : plugin_files(directory)) {
-      descriptions.push_back({std::move(file), {}, {}});
-    }
-  }
-  runtime::TaskGroup tasks(loop.get_executor());
-  for (Description& description : descriptions) {
-    tasks.spawn(describe_plugin(loop, command, limit, description));
-  }
-  co_await tasks.join();
-
-  Catalog catalog;
-  for (const Description& description : descriptions) add_to(catalog, description, labels);
-  if (catalog.size() == 0) {
-    std::string searched;
-    for (const ActionDirectory& directory : directories) {
-      searched += (searched.empty() ? "" : " ") + directory.path;
-    }
-    telemetry::warning("no actions were found", {{"directories", searched}});
-  }
-  co_return catalog;
 }
 
 }  // namespace jobengine::executor

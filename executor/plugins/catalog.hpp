@@ -1,32 +1,37 @@
-// Which actions there are, and in which plugin each is. Plugins are described by short-lived action
-// hosts: this process loads none of their code.
+// Which actions there are, and in which file each is. Pure.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "common/json_schema/json_schema.hpp"
-#include "common/runtime/asio.hpp"
-#include "executor/hosts/host_process.hpp"
+#include "executor/plugins/edition_store.hpp"
 #include "executor/plugins/manifest.hpp"
 
 namespace jobengine::executor {
 
 struct CatalogEntry {
   Manifest manifest;
-  std::string plugin_file;
+  std::string plugin_file;  // what hosts load: a private copy, or the file itself
+  std::string source_file;  // where it was found
+  int edition = 1;          // of that file, in the life of this process
+  std::string loaded_at;    // RFC 3339
   std::optional<json_schema::JsonSchema> payload_schema;
+  std::shared_ptr<const PrivateCopy> copy;  // stays as long as an entry needs it; null: none
 };
+// Of a file that is loaded where it stands. Throws ManifestError when its payload-schema is none.
+CatalogEntry make_entry(Manifest manifest, std::string plugin_file);
 
-// Pure.
 class Catalog {
  public:
-  // The first of a name stays. Returns the plugin that has it already, or nothing when it is new.
-  // Throws runtime::Failure when its payload-schema is no schema.
+  // The first of a name stays. Returns the file that has it already, or nothing when it is new.
+  std::optional<std::string> add(std::shared_ptr<const CatalogEntry> entry);
+  // Throws as make_entry().
   std::optional<std::string> add(Manifest manifest, std::string plugin_file);
   // Known, but not offered here, and why: its jobs are left to others.
   void withhold(const std::string& action, std::string reason);
@@ -36,6 +41,7 @@ class Catalog {
   // Empty: it is not withheld.
   std::string why_withheld(std::string_view action) const;
   std::vector<std::string> names() const;
+  std::set<std::string> plugin_files() const;
   std::size_t size() const { return actions_.size(); }
   // Keeps what may run without a queue, on an edge.
   void keep_pull_mode_only();
@@ -59,14 +65,5 @@ struct ActionDirectory {
 
 // <bin>/../lib/job-engine/actions, and beside it the folder of the install tree.
 std::vector<ActionDirectory> default_action_directories(const std::string& program_path);
-
-// Describes each *.so of the directories (in the order given, files by name), at most `limit` each.
-// A file that is refused is logged with its reason and does not stop the others, and neither does
-// an action name that is there already. Throws configuration::UsageError for a required directory
-// that cannot be read.
-awaitable<Catalog> scan_actions(asio::io_context& loop, HostCommand command,
-                                std::vector<ActionDirectory> directories,
-                                std::vector<std::string> labels = {},
-                                runtime::Duration limit = std::chrono::seconds(20));
 
 }  // namespace jobengine::executor

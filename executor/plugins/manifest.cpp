@@ -45,15 +45,18 @@ std::string shown(const json& value) {
 // Reads the members of a manifest, or of a map in it, and says which one is wrong.
 class Reader {
  public:
-  Reader(const json& document, std::string place) : document_(document), place_(std::move(place)) {}
+  // `within`: the key of the manifest whose map this is; "" for the manifest itself.
+  Reader(const json& document, std::string place, std::string within = "")
+      : document_(document), place_(std::move(place)), within_(std::move(within)) {}
 
   const json* find(const char* key) const {
     const auto found = document_.find(key);
-    return found == document_.end() || found->is_null() ? nullptr : &*found;
+    return found == document_.end() ? nullptr : &*found;
   }
   [[noreturn]] void refuse(const char* key, const json& value, const std::string& expected) const {
-    throw runtime::Failure("\"" + std::string(key) + "\" in " + place_ + " is " + shown(value) +
-                           "; expected " + expected);
+    throw ManifestError(within_.empty() ? key : within_, "\"" + std::string(key) + "\" in " +
+                                                             place_ + " is " + shown(value) +
+                                                             "; expected " + expected);
   }
   std::string text(const char* key) const {
     const json* value = find(key);
@@ -99,6 +102,7 @@ class Reader {
  private:
   const json& document_;
   std::string place_;
+  std::string within_;
 };
 
 RetryPolicy retry_from(const Reader& reader, const std::string& action) {
@@ -108,7 +112,7 @@ RetryPolicy retry_from(const Reader& reader, const std::string& action) {
   if (!given->is_object()) {
     reader.refuse("retry", *given, "a map of limit, first-delay, longest-delay and on");
   }
-  const Reader retry(*given, "\"retry\" of the manifest of " + action);
+  const Reader retry(*given, "\"retry\" of the manifest of " + action, "retry");
   policy.limit = retry.count("limit", policy.limit, most_retries);
   policy.first_delay = retry.duration("first-delay", policy.first_delay);
   policy.longest_delay = retry.duration("longest-delay", policy.longest_delay);
@@ -125,9 +129,9 @@ RetryPolicy retry_from(const Reader& reader, const std::string& action) {
 }
 
 Isolation isolation_from(const Reader& reader) {
-  const std::string text = reader.text("isolation");
-  if (text.empty() || text == "process") return Isolation::Process;
-  if (text != "shared") reader.refuse("isolation", json(text), "process or shared");
+  const json* given = reader.find("isolation");
+  if (given == nullptr || *given == "process") return Isolation::Process;
+  if (*given != "shared") reader.refuse("isolation", *given, "process or shared");
   return Isolation::Shared;
 }
 
@@ -146,25 +150,25 @@ json to_json(const RetryPolicy& policy) {
 
 Manifest parse_manifest(std::string_view text) {
   const auto document = json::parse(text, nullptr, false);
-  if (document.is_discarded()) throw runtime::Failure("its manifest is not JSON");
+  if (document.is_discarded()) throw ManifestError("", "its manifest is not JSON");
   return manifest_of(document);
 }
 
 Manifest manifest_of(const json& document) {
   if (!document.is_object()) {
-    throw runtime::Failure(std::string("its manifest must be a JSON object, not ") +
-                           document.type_name());
+    throw ManifestError(
+        "", std::string("its manifest must be a JSON object, not ") + document.type_name());
   }
   Manifest manifest;
   const auto name = document.find("name");
   if (name == document.end() || !name->is_string()) {
-    throw runtime::Failure("its manifest must have a textual \"name\"");
+    throw ManifestError("name", "its manifest must have a textual \"name\"");
   }
   manifest.name = name->get<std::string>();
   if (!is_action_name(manifest.name)) {
-    throw runtime::Failure(
-        "the name in its manifest, \"" + manifest.name +
-        "\", must consist of letters, digits, '-' and '_', and may end with '*'");
+    throw ManifestError(
+        "name", "the name in its manifest, \"" + manifest.name +
+                    "\", must consist of letters, digits, '-' and '_', and may end with '*'");
   }
   const Reader reader(document, "the manifest of " + manifest.name);
   manifest.description = reader.text("description");
@@ -178,7 +182,8 @@ Manifest manifest_of(const json& document) {
   manifest.command = reader.texts(
       "command", [](std::string_view word) { return word.find('\0') == std::string_view::npos; },
       "a list of texts: the program and its arguments");
-  if (const json* schema = reader.find("payload-schema")) {
+  const json* schema = reader.find("payload-schema");
+  if (schema != nullptr && !schema->is_null()) {
     if (!schema->is_object() && !schema->is_boolean()) {
       reader.refuse("payload-schema", *schema, "a JSON Schema: an object, or true or false");
     }

@@ -5,7 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "common/runtime/failure.hpp"
 
 namespace jobengine::executor {
 
@@ -38,7 +41,20 @@ struct Manifest {
   std::vector<std::string> command;  // of an executable action; empty: a plugin
 };
 
-// Throws runtime::Failure saying what is wrong and what was expected. Unknown keys are ignored.
+// What is wrong with a manifest: key, value, what was expected.
+class ManifestError : public runtime::Failure {
+ public:
+  ManifestError(std::string key, const std::string& complaint)
+      : Failure(complaint), key_(std::move(key)) {}
+  // Of the manifest, not of a map in it; "" when it is about the whole.
+  const std::string& key() const { return key_; }
+
+ private:
+  std::string key_;
+};
+
+// Throw ManifestError. Unknown keys are ignored. Whether payload-schema is a schema is left to
+// payload_check.hpp.
 Manifest parse_manifest(std::string_view text);
 Manifest manifest_of(const nlohmann::json& document);
 nlohmann::json to_json(const Manifest& manifest);

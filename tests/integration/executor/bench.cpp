@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "executor/hosts/host_environment.hpp"
+#include "executor/plugins/catalog_keeper.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace jobengine::tests {

@@ -2,6 +2,7 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cstdio>
+#include <fstream>
 #include <string>
 
 #include "tests/integration/executor/bench.hpp"
@@ -37,7 +38,9 @@ TEST_CASE("the reason a plugin is refused for says what to do about it") {
                Case{"later_minor", {"plugin ABI 1.8", "rebuild"}},
                Case{"other_symbol", {"plugin ABI 2", "rebuild"}},
                Case{"create", {"cannot be created", "its configuration file is missing"}},
-               Case{"manifest", {"name"}}, Case{"duplicate", {"two actions", "test_refused"}});
+               Case{"manifest", {"name"}},
+               Case{"schema", {"payload-schema", "test_refused", "/type", "objct"}},
+               Case{"duplicate", {"two actions", "test_refused"}});
   const std::string text = described(bad_plugins() + "/" + expected.file + ".so");
   INFO(expected.file << ": " << text);
   CHECK_THAT(text, Catch::Contains("\"refused\""));
@@ -52,4 +55,16 @@ TEST_CASE("a plugin that loads is described, one action a line") {
 
 TEST_CASE("a file that is not there is refused as unreadable") {
   CHECK_THAT(described("/nonexistent.so"), Catch::Contains("cannot be read"));
+}
+
+TEST_CASE("an action file is described like a plugin, with its warnings") {
+  TemporaryDirectory folder;
+  const auto file = folder.path() / "greet.action.yaml";
+  std::ofstream(file) << "name: greet\ndescription: Greets\ntimout: 5m\ncommand: [sh, greet.sh]\n";
+  const std::string text = described(file.string());
+  CHECK_THAT(text, Catch::Contains("\"name\":\"greet\"") && Catch::Contains("\"warning\"") &&
+                       Catch::Contains("timeout"));
+  std::ofstream(file) << "name: greet\ndescription: Greets\ncommand: [./greet.sh]\n";
+  CHECK_THAT(described(file.string()),
+             Catch::Contains("\"refused\"") && Catch::Contains("greet.action.yaml:3"));
 }

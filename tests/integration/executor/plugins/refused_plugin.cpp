@@ -18,6 +18,7 @@
 #define JE_WRONG_DUPLICATE 9
 #define JE_WRONG_HANG_AT_LOAD 10
 #define JE_WRONG_TAKEN_NAME 11
+#define JE_WRONG_SCHEMA 12
 
 namespace {
 
@@ -41,6 +42,8 @@ namespace {
   return 1;
 #elif JE_WRONG == JE_WRONG_MANIFEST
   out->manifest = text("{\"title\": \"no name\"}");
+#elif JE_WRONG == JE_WRONG_SCHEMA
+  out->manifest = text(R"({"name": "test_refused", "payload-schema": {"type": "objct"}})");
 #elif JE_WRONG == JE_WRONG_TAKEN_NAME
   out->manifest = text(R"({"name": "test_ok", "description": "the second"})");
 #endif
