@@ -3,7 +3,8 @@
 
 usage: boundary_growth.py ABIDIFF FROZEN_OBJECT TODAYS_OBJECT
 
-Allowed are members behind the end the frozen structs had, and new enumerators (which abidiff takes for harmless).
+Allowed are members behind the end je_host had, and new enumerators (which abidiff takes for harmless). No other struct
+may change at all: je_string is passed by value, and the rest is made by one side and read by the other.
 """
 import os
 import re
@@ -11,7 +12,7 @@ import subprocess
 import sys
 
 ALLOWED = [
-    re.compile(r"'struct je_\w+ at plugin_abi\.h:\d+:\d+' changed:"),
+    re.compile(r"'struct je_host at plugin_abi\.h:\d+:\d+' changed:"),
     re.compile(r'type size changed from (?P<size>\d+) to \d+ \(in bits\)'),
     re.compile(r'\d+ data member insertions?:'),
     re.compile(r"'.*', at offset (?P<offset>\d+) \(in bits\) at plugin_abi\.h:\d+:\d+"),

@@ -1,10 +1,12 @@
 // A plugin as it was built with the SDK of plugin ABI 1.0, by its own headers. It uses all there
-// was.
+// was. The same source must compile with today's headers.
+#include <poll.h>
+
 #include <jobengine/action.hpp>
 #include <string>
 #include <thread>
 
-static_assert(JE_ABI_MAJOR == 1 && JE_ABI_MINOR == 0, "the frozen headers are meant");
+static_assert(JE_ABI_MAJOR == 1 && JE_ABI_MINOR == JE_EXPECTED_MINOR, "not the headers meant");
 
 namespace {
 
@@ -18,6 +20,10 @@ class Talks : public jobengine::Action {
     job.progress(40);
     job.add_affected_resource("deployment/7");
     job.log(jobengine::LogLevel::warning, "a warning");
+    job.log("a line");
+    if (job.document().at("id") != job.id()) return job.fail("another job's document");
+    pollfd stop{job.stop_descriptor(), POLLIN, 0};
+    if (::poll(&stop, 1, 0) != 0) return job.fail("the stop descriptor is readable");
     job.wait_for_stop(std::chrono::milliseconds(0));
     const auto self = job.api().get(job.id());
     std::thread other([&] { job.progress(60); });

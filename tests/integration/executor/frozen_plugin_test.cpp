@@ -53,3 +53,49 @@ TEST_CASE("a plugin of ABI 1.0 ends in each way it knew") {
     CHECK(bench.api.job(left)["state"] == "RUNNING");
   });
 }
+
+TEST_CASE("a plugin in C of ABI 1.0 finds all its host had") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    const std::string id = bench.api.add_job(
+        "frozen_c_says_all", R"({"payload": "[1]", "target-resource": {"href": "x/1"}})");
+    co_await bench.run(id, 3);
+    const json& job = bench.api.job(id);
+    CHECK(job["state"] == "SUCCESS");
+    CHECK(job["progress"] == 70);
+    CHECK(job["affected-resources"] == json::parse(R"([{"href": "deployment/8"}])"));
+    CHECK(job["status-message"] ==
+          "its state: host 1.1 of at least 1, " + id +
+              " frozen_c_says_all x/1 [1], document 1, attempt 3 0, stop 0 0 0, "
+              "answers 1 200 1 and 1 404, extension 0");
+  });
+}
+
+TEST_CASE("a plugin in C of ABI 1.0 ends in each way it knew") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    const std::string returned = bench.api.add_job("frozen_c_ends", R"({"payload": "0"})");
+    co_await bench.run(returned);
+    CHECK(bench.api.job(returned)["state"] == "FAILED");
+    CHECK(bench.api.job(returned)["return-code"] == 5);
+
+    const std::string failed = bench.api.add_job("frozen_c_ends", R"({"payload": "1"})");
+    co_await bench.run(failed);
+    CHECK(bench.api.job(failed)["state"] == "FAILED");
+    CHECK(bench.api.job(failed)["status-message"] == "ended so");
+
+    const std::string left = bench.api.add_job("frozen_c_ends", R"({"payload": "2"})");
+    const Outcome outcome = co_await bench.run(left);
+    CHECK(outcome.result == RunResult::LeftRunning);
+    CHECK(bench.api.job(left)["state"] == "RUNNING");
+  });
+}
+
+TEST_CASE("a plugin in C of ABI 1.0 is told of a stop in all three ways") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    const std::string id = bench.api.add_job("frozen_c_waits");
+    bench.limits.action.timeout = std::chrono::milliseconds(200);
+    bench.limits.action.stop_grace = std::chrono::seconds(60);  // returning is up to the plugin
+    co_await bench.run(id);
+    CHECK(bench.api.job(id)["state"] == "FAILED");
+    CHECK(bench.api.job(id)["affected-resources"] == json::parse(R"([{"href": "stop/seen"}])"));
+  });
+}
