@@ -96,7 +96,7 @@ program::OptionList api_server_options() {
       resources,
       option("session-lifetime", OptionKind::Duration, "7d", "TIME", "how long a login lasts"),
       bounded(option("event-streams", OptionKind::Integer, "5000", "N",
-                     "clients that may wait for events at the same time; 503 for others"),
+                     "clients that may wait for events or logs at the same time; 503 for others"),
               0, 1000000),
       option("job-retention", OptionKind::Duration, "0", "TIME",
              "jobs that ended longer ago are removed; 0: never (the distribution cleanup_jobs "
