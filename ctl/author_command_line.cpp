@@ -31,6 +31,8 @@ struct AuthorArguments::Given {
   std::string timeout;
   NewActionCommand make;
   std::string language = "c++";
+  ActionsCommand actions;
+  std::string executor = "127.0.0.1:9100";
 };
 
 AuthorArguments::AuthorArguments(CLI::App& app) : given_(std::make_unique<Given>()) {
@@ -75,8 +77,21 @@ void AuthorArguments::declare_run(CLI::App& app) {
 
 void AuthorArguments::declare_actions(CLI::App& app) {
   Given& to = *given_;
-  auto* actions = app.add_subcommand("actions", "Actions: write new ones");
-  actions->require_subcommand(1);
+  auto* actions = app.add_subcommand(
+      "actions", "List the actions of an executor or of a directory, or write new ones");
+  actions->add_option("NAME", to.actions.name,
+                      "Everything about this action, the schema of its payload included");
+  auto* executor = actions
+                       ->add_option("--executor", to.executor,
+                                    "Of this executor: HOST:PORT of its --telemetry-port (default "
+                                    "127.0.0.1:9100)")
+                       ->type_name("URL");
+  actions
+      ->add_option("--actions-dir", to.actions.directory,
+                   "Of the files in this folder, instead of an executor's")
+      ->type_name("DIR")
+      ->excludes(executor);
+  actions->add_flag("--json", to.actions.json, "Same as --output json");
   auto* make = actions->add_subcommand(
       "new", "Write a project for a new action: sources, a test, and how to build and deploy it");
   make->add_option("NAME", to.make.name, "The name of the action: letters, digits, - and _")
@@ -90,7 +105,8 @@ void AuthorArguments::declare_actions(CLI::App& app) {
 }
 
 Command AuthorArguments::chosen(const CLI::App& subcommand) const {
-  return subcommand.get_name() == "run" ? chosen_run(subcommand) : chosen_new();
+  if (subcommand.get_name() == "run") return chosen_run(subcommand);
+  return subcommand.get_subcommands().empty() ? chosen_actions() : chosen_new();
 }
 
 Command AuthorArguments::chosen_run(const CLI::App& run) const {
@@ -121,6 +137,18 @@ Command AuthorArguments::chosen_new() const {
   if (command.directory.empty()) command.directory = command.name;
   if (given_->language == "python") command.language = NewActionCommand::Language::Python;
   if (given_->language == "sh") command.language = NewActionCommand::Language::Shell;
+  return command;
+}
+
+Command AuthorArguments::chosen_actions() const {
+  ActionsCommand command = given_->actions;
+  std::string place = given_->executor;
+  constexpr std::string_view scheme = "http://";
+  if (place.starts_with(scheme)) place.erase(0, scheme.size());
+  while (place.ends_with('/')) place.pop_back();
+  const auto parsed = configuration::parse_host_and_port(place, "--executor");
+  command.host = parsed.host;
+  command.port = parsed.port;
   return command;
 }
 

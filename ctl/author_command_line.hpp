@@ -30,6 +30,7 @@ class AuthorArguments {
   void declare_actions(CLI::App& app);
   Command chosen_run(const CLI::App& run) const;
   Command chosen_new() const;
+  Command chosen_actions() const;
   std::unique_ptr<Given> given_;
 };
 

@@ -108,6 +108,15 @@ struct ApiKeyCommand {
   std::vector<std::string> keys;  // Remove: "credential/…"
 };
 
+// Of an executor that runs, or of the files of a directory.
+struct ActionsCommand {
+  std::string host = "127.0.0.1";  // of an executor's status server
+  int port = 0;
+  std::string directory;  // not empty: instead of an executor
+  std::string name;       // everything about this one; "": a list of all
+  bool json = false;
+};
+
 struct RunCommand {
   std::string plugin;
   std::string action;      // "": the plugin's only one
@@ -126,8 +135,9 @@ struct NewActionCommand {
   Language language = Language::Cpp;
 };
 
-using Command = std::variant<SubmitCommand, ListCommand, ShowCommand, LogsCommand, CancelCommand,
-                             QueueCommand, DevCommand, DemoCommand, HealthCommand, UserCommand,
-                             GroupCommand, ApiKeyCommand, RunCommand, NewActionCommand>;
+using Command =
+    std::variant<SubmitCommand, ListCommand, ShowCommand, LogsCommand, CancelCommand, QueueCommand,
+                 DevCommand, DemoCommand, HealthCommand, UserCommand, GroupCommand, ApiKeyCommand,
+                 ActionsCommand, RunCommand, NewActionCommand>;
 
 }  // namespace jobengine::ctl

@@ -25,6 +25,7 @@ constexpr const char* footer = R"(Examples:
   jobctl list --state FAILED --last 50
   jobctl show 0195e9a2-5c1b-7d2e-9f00-3a5b7c9d1e2f
   jobctl logs --follow 0195e9a2-5c1b-7d2e-9f00-3a5b7c9d1e2f
+  jobctl actions --actions-dir /opt/my-actions
   jobctl user add jane --group operators
   jobctl api-key create --ttl 90d
   jobctl dev --slots 8
@@ -309,7 +310,7 @@ std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
     // What a command does not know falls through to the program.
     const auto unexpected = app.remaining(true);
     const CLI::App& group = *app.get_subcommands().front();
-    if (!group.get_subcommands({}).empty() && group.get_subcommands().empty()) {
+    if (group.get_require_subcommand_min() > 0 && group.get_subcommands().empty()) {
       const std::string known = "the commands are " + names_of(group);
       if (unexpected.empty()) return group.get_name() + ": a command is missing; " + known;
       return group.get_name() + ": unknown command '" + unexpected.front() + "'; " + known;

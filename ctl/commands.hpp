@@ -27,6 +27,8 @@ awaitable<int> user(asio::io_context& loop, const UserCommand& command, const Co
 awaitable<int> group(asio::io_context& loop, const GroupCommand& command, const Context& context);
 awaitable<int> api_key(asio::io_context& loop, const ApiKeyCommand& command,
                        const Context& context);
+awaitable<int> actions(asio::io_context& loop, const ActionsCommand& command,
+                       const Context& context);
 awaitable<int> run_action(asio::io_context& loop, const RunCommand& command,
                           const Context& context);
 awaitable<int> new_action(asio::io_context& loop, const NewActionCommand& command,

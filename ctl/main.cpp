@@ -33,6 +33,7 @@ awaitable<int> start(asio::io_context& loop, const ctl::Command& chosen,
           [&](const ctl::UserCommand& command) { return ctl::user(loop, command, context); },
           [&](const ctl::GroupCommand& command) { return ctl::group(loop, command, context); },
           [&](const ctl::ApiKeyCommand& command) { return ctl::api_key(loop, command, context); },
+          [&](const ctl::ActionsCommand& command) { return ctl::actions(loop, command, context); },
           [&](const ctl::RunCommand& command) { return ctl::run_action(loop, command, context); },
           [&](const ctl::NewActionCommand& command) {
             return ctl::new_action(loop, command, context);

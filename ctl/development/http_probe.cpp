@@ -30,22 +30,24 @@ ProbeReply parse(const std::string& answer) {
   return reply;
 }
 
-awaitable<ProbeReply> ask(std::string address, std::uint16_t port, std::string path) {
+awaitable<ProbeReply> ask(std::string host, std::uint16_t port, std::string path) {
   auto loop = co_await asio::this_coro::executor;
   boost::system::error_code error;
-  const auto ip = asio::ip::make_address(address, error);
-  if (error) co_return no_answer(address + " is no IP address");
+  tcp::resolver resolver(loop);
+  const std::string service = std::to_string(port);
+  const auto found = co_await resolver.async_resolve(host, service, tcp::resolver::numeric_service,
+                                                     asio::redirect_error(use_awaitable, error));
+  if (error) co_return no_answer(host + " is no address and no known name: " + error.message());
   tcp::socket socket(loop);
-  const tcp::endpoint endpoint(ip, port);
-  co_await socket.async_connect(endpoint, asio::redirect_error(use_awaitable, error));
+  co_await asio::async_connect(socket, found, asio::redirect_error(use_awaitable, error));
   if (error) co_return no_answer(error.message());
   const std::string question =
-      "GET " + path + " HTTP/1.1\r\nHost: " + address + "\r\nConnection: close\r\n\r\n";
+      "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n";
   const auto out = asio::buffer(question);
   co_await asio::async_write(socket, out, asio::redirect_error(use_awaitable, error));
   if (error) co_return no_answer(error.message());
   std::string answer;
-  constexpr std::size_t most = 65536;
+  constexpr std::size_t most = 64UL * 1024 * 1024;
   auto in = asio::dynamic_buffer(answer, most);
   co_await asio::async_read(socket, in, asio::redirect_error(use_awaitable, error));
   co_return parse(answer);
@@ -53,9 +55,9 @@ awaitable<ProbeReply> ask(std::string address, std::uint16_t port, std::string p
 
 }  // namespace
 
-awaitable<ProbeReply> probe(std::string address, std::uint16_t port, std::string path,
+awaitable<ProbeReply> probe(std::string host, std::uint16_t port, std::string path,
                             runtime::Duration limit) {
-  auto asking = ask(std::move(address), port, std::move(path));
+  auto asking = ask(std::move(host), port, std::move(path));
   const auto deadline = runtime::Clock::now() + limit;
   auto reply = co_await runtime::until(deadline, std::move(asking));
   co_return reply.value_or(no_answer("no answer in time"));

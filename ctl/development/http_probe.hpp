@@ -1,4 +1,4 @@
-// One GET to a process of ours on this machine, for /healthz and /readyz.
+// One GET to the status server of a process of ours: /healthz, /readyz, /actions.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ struct ProbeReply {
   std::string text;  // the body, or why there is none
 };
 
-// Never throws; waits at most `limit`.
-awaitable<ProbeReply> probe(std::string address, std::uint16_t port, std::string path,
+// `host`: an IP address or a name. Never throws; waits at most `limit`.
+awaitable<ProbeReply> probe(std::string host, std::uint16_t port, std::string path,
                             runtime::Duration limit);
 
 }  // namespace jobengine::development

@@ -66,6 +66,23 @@ TEST_CASE("status server: health, readiness and metrics", "[telemetry]") {
   });
 }
 
+TEST_CASE("status server: a program may add a page of its own", "[telemetry]") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    Metrics metrics;
+    StatusServer server(loop, {}, metrics, nullptr);
+    const std::string before = co_await ask(server, "GET", "/things");
+    REQUIRE_THAT(before, StartsWith("HTTP/1.1 404 "));
+    int asked = 0;
+    server.add_page("/things", [&asked] { return "{\"asked\": " + std::to_string(++asked) + "}"; });
+    const std::string page = co_await ask(server, "GET", "/things");
+    REQUIRE_THAT(page, StartsWith("HTTP/1.1 200 ") && Contains("application/json") &&
+                           Catch::EndsWith("{\"asked\": 1}"));
+    const std::string other = co_await ask(server, "GET", "/");
+    REQUIRE_THAT(other, StartsWith("HTTP/1.1 404 ") && Contains("/things"));
+    co_await server.stop();
+  });
+}
+
 TEST_CASE("status server: HEAD gets the length and no body", "[telemetry]") {
   run_on_loop([](asio::io_context& loop) -> awaitable<void> {
     Metrics metrics;

@@ -62,7 +62,6 @@ TEST_CASE("command line: a new action, in one of three languages", "[ctl]") {
   REQUIRE(made.language == ctl::NewActionCommand::Language::Shell);
   REQUIRE_THROWS_WITH(parse({"actions", "new", "a b"}), Contains("'a b'"));
   REQUIRE_THROWS_WITH(parse({"actions", "new", "a", "--language", "cobol"}), Contains("cobol"));
-  REQUIRE_THROWS_WITH(parse({"actions"}), Contains("a command is missing"));
 }
 
 TEST_CASE("command line: logs of a job, all or some", "[ctl]") {
@@ -191,4 +190,19 @@ TEST_CASE("command line: a command about accounts that is missing or unknown is 
   REQUIRE_THROWS_WITH(parse({"user", "suspend"}), Contains("NAME"));
   REQUIRE_THROWS_WITH(parse({"user", "add", "x", "--password-file", "/no/such/file"}),
                       Contains("--password-file: cannot read /no/such/file"));
+}
+
+TEST_CASE("command line: actions are those of an executor or of a folder", "[ctl]") {
+  const auto plain = command<ctl::ActionsCommand>({"actions"});
+  REQUIRE(plain.host == "127.0.0.1");
+  REQUIRE(plain.port == 9100);
+  const auto other =
+      command<ctl::ActionsCommand>({"actions", "--executor", "http://node:99/", "x"});
+  REQUIRE(other.host == "node");
+  REQUIRE(other.port == 99);
+  REQUIRE(other.name == "x");
+  REQUIRE(command<ctl::ActionsCommand>({"actions", "--actions-dir", "d", "--json"}).json);
+  REQUIRE_THROWS_WITH(parse({"actions", "--executor", "node"}), Contains("--executor: \"node\""));
+  REQUIRE_THROWS_WITH(parse({"actions", "--executor", "a:1", "--actions-dir", "d"}),
+                      Contains("excludes"));
 }
