@@ -1,5 +1,7 @@
 #include "executor/executor.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "common/runtime/failure.hpp"
@@ -11,12 +13,18 @@ namespace jobengine::executor {
 namespace {
 
 using runtime::Clock;
+using WallClock = std::chrono::system_clock;
+
+// Then it is taken and looked at anew: clocks are set, and records edited.
+constexpr auto longest_parking = std::chrono::hours(1);
+// How soon an entry that is parked and lost is forgotten.
+constexpr auto parking_look = std::chrono::seconds(30);
 
 // Entries without a job that are looked after outside the slots at one time.
 constexpr std::size_t most_awaited_documents = 100;
 
-// For stopped actions to end and for what is left to be recorded or released.
-constexpr auto last_steps = std::chrono::seconds(15);
+// After the graces of stopped actions, for what is left to be recorded or released.
+constexpr auto last_steps = std::chrono::seconds(8);
 
 // An entry is not to blame for an API that is away: soon after its return, its job is run.
 constexpr runtime::Duration longest_api_backoff = std::chrono::seconds(30);
@@ -36,6 +44,8 @@ std::string_view text(EntryFate fate) {
       return "release";
     case EntryFate::ReleaseLater:
       return "release with a back-off";
+    case EntryFate::Park:
+      return "park";
     case EntryFate::AwaitDocument:
       return "await the job";
   }
@@ -44,7 +54,8 @@ std::string_view text(EntryFate fate) {
 
 void log_end(const queue::TakenEntry& entry, const Outcome& outcome, const std::string& action,
              runtime::Duration time) {
-  const bool smooth = outcome.fate == EntryFate::Consume && outcome.result != RunResult::NoJob;
+  const bool smooth = outcome.fate == EntryFate::Park ||
+                      (outcome.fate == EntryFate::Consume && outcome.result != RunResult::NoJob);
   const auto level = smooth ? telemetry::Level::Info : telemetry::Level::Warning;
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
   constexpr std::size_t most_shown = 500;
@@ -99,16 +110,17 @@ awaitable<void> Executor::drain(runtime::StopSignal& stop) {
     telemetry::info("draining: running actions are stopped", {{"running", runs_.size()}});
     stopping_ = true;
     for (JobRun* run : runs_) run->end_soon();
-    co_await idle_.wait_for(last_steps);
+    const ActionLimits& limits = options_.limits.action;
+    co_await idle_.wait_for(limits.stop_grace + limits.kill_grace + last_steps);
   }
   // A lock must outlive its action. The session is not closed, then: it ends after the process.
   if (hosts_.busy_threads() > 0) {
     end_executor("it drains, and a shared action ignores the stop request");
   }
-  // Entries waiting for their document are released by now, or go with the session.
+  // Entries waiting for their document or their retry are released by now, or go with the session.
   constexpr auto moment = std::chrono::seconds(1);
   const auto releases_until = Clock::now() + moment;
-  while (awaited_documents_ > 0 && Clock::now() < releases_until) {
+  while (awaited_documents_ + parked_ > 0 && Clock::now() < releases_until) {
     co_await stop.at_once().wait_for(std::chrono::milliseconds(10));
     if (stop.at_once().raised()) break;
   }
@@ -141,6 +153,12 @@ awaitable<void> Executor::serve_slot() {
     std::optional<queue::TakenEntry> taken = co_await queue_.take(draining_);
     if (!taken) continue;
     queue::TakenEntry entry = std::move(*taken);
+    if (not_before(entry)) {
+      Outcome early;
+      early.fate = EntryFate::Park;
+      co_await finish(std::move(entry), std::move(early));
+      continue;
+    }
     co_await work_on(std::move(entry));
   }
   if (--busy_slots_ == 0) idle_.raise();
@@ -148,6 +166,10 @@ awaitable<void> Executor::serve_slot() {
 
 awaitable<void> Executor::work_on(queue::TakenEntry entry) {
   const auto started = Clock::now();
+  if (!entry.record_complaint().empty()) {
+    telemetry::warning("the attempt record of an entry is no use and counts as none",
+                       {{"entry", entry.name().text()}, {"error", entry.record_complaint()}});
+  }
   metrics_.run_started();
   Outcome outcome;
   std::string action;
@@ -155,9 +177,11 @@ awaitable<void> Executor::work_on(queue::TakenEntry entry) {
     outcome = garbage_entry(entry.data());
   } else {
     const EntryHold hold(queue_, session_, entry);
+    EntryAttempts attempts(queue_, entry);
     RunRequest request;
     request.job_id = entry.data();
     request.attempt = entry.attempt();
+    request.attempts = &attempts;
     JobRun run(services_, hold, std::move(request));
     outcome = co_await run_job(run, entry.data());
     action = run.action_name();
@@ -198,6 +222,14 @@ awaitable<void> Executor::finish(queue::TakenEntry entry, Outcome outcome) {
     background_.spawn(await_document(std::move(entry)));
     co_return;
   }
+  const auto waits_until = not_before(entry);
+  if (outcome.fate == EntryFate::Park && waits_until && !draining_.raised() &&
+      parked_ < options_.most_parked) {
+    ++parked_;
+    backoff_.forget(name);
+    background_.spawn(park(std::move(entry), *waits_until));
+    co_return;
+  }
   if (outcome.fate == EntryFate::Consume) backoff_.forget(name);
   try {
     const queue::FinishOutcome finished = co_await hand_back(std::move(entry), outcome);
@@ -216,10 +248,42 @@ awaitable<queue::FinishOutcome> Executor::hand_back(queue::TakenEntry entry, Out
   const EntryFate fate = outcome.fate;
   if (fate == EntryFate::Consume) co_return co_await queue_.consume(std::move(entry));
   if (fate == EntryFate::Release) co_return co_await queue_.release(std::move(entry));
+  if (fate == EntryFate::Park) {
+    const auto waits_until = not_before(entry);
+    if (!waits_until || draining_.raised()) co_return co_await queue_.release(std::move(entry));
+    const auto wait =
+        std::min(*waits_until - WallClock::now(), WallClock::duration(longest_parking));
+    co_return co_await queue_.release(std::move(entry), Clock::now() + wait);
+  }
   const runtime::Duration most =
       outcome.api_trouble ? longest_api_backoff : runtime::Duration::max();
   const runtime::TimePoint not_before = Clock::now() + backoff_.next(entry.name(), most);
   co_return co_await queue_.release(std::move(entry), not_before);
+}
+
+std::optional<queue::WallTime> Executor::not_before(const queue::TakenEntry& entry) {
+  const auto& record = entry.record();
+  if (!record || !record->not_before || *record->not_before <= WallClock::now()) return {};
+  return record->not_before;
+}
+
+// The lock is kept, the slot is free. When this executor dies, the next one to take the entry finds
+// in its record until when to park it.
+awaitable<void> Executor::park(queue::TakenEntry entry, queue::WallTime not_before) {
+  const auto wait = std::min(not_before - WallClock::now(), WallClock::duration(longest_parking));
+  const auto deadline = Clock::now() + wait;
+  telemetry::debug("an entry is parked", {{"entry", entry.name().text()},
+                                          {"job", entry.data()},
+                                          {"until", queue::rfc3339(not_before)}});
+  while (!draining_.raised() && Clock::now() < deadline) {
+    if (session_.epoch() != entry.epoch()) break;
+    co_await draining_.wait_until(std::min(deadline, Clock::now() + parking_look));
+  }
+  Outcome over;
+  over.fate = EntryFate::Release;
+  over.result = RunResult::Retried;
+  co_await finish(std::move(entry), std::move(over));
+  --parked_;
 }
 
 // The lock is kept, the slot is free: dead entries cost no capacity. A job that turns up is given

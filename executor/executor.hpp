@@ -18,6 +18,8 @@ namespace jobengine::executor {
 
 struct ExecutorOptions {
   std::size_t slots = 1;
+  // Entries that wait for their retry under our lock; more wait in the queue.
+  std::size_t most_parked = 1000;
   runtime::Duration drain_timeout = std::chrono::minutes(2);
   // How long an entry whose job does not exist is kept before it is consumed.
   runtime::Duration missing_document_limit = std::chrono::seconds(4);
@@ -44,10 +46,13 @@ class Executor {
 
  private:
   awaitable<void> serve_slot();
+  // Nothing: it may be run now.
+  static std::optional<queue::WallTime> not_before(const queue::TakenEntry& entry);
   awaitable<void> work_on(queue::TakenEntry entry);
   awaitable<Outcome> run_job(JobRun& run, std::string job_id);
   awaitable<void> finish(queue::TakenEntry entry, Outcome outcome);
   awaitable<queue::FinishOutcome> hand_back(queue::TakenEntry entry, Outcome outcome);
+  awaitable<void> park(queue::TakenEntry entry, queue::WallTime not_before);
   awaitable<void> await_document(queue::TakenEntry entry);
   awaitable<void> drain(runtime::StopSignal& stop);
 
@@ -69,6 +74,7 @@ class Executor {
   std::size_t busy_slots_ = 0;
   std::set<JobRun*> runs_;
   std::size_t awaited_documents_ = 0;
+  std::size_t parked_ = 0;
   bool stopping_ = false;    // the drain took too long: actions are stopped
   runtime::Event draining_;  // nothing is taken any more
   runtime::Event idle_;      // every slot has ended

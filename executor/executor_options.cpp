@@ -60,7 +60,11 @@ program::OptionList executor_option_list() {
       option("drain-timeout", OptionKind::Duration, "TIME", "120s",
              "how long a stop waits for running actions before it stops them"),
       option("action-timeout", OptionKind::Duration, "TIME", "0",
-             "stop an action that runs longer, and record its job as FAILED; 0: no limit"),
+             "stop an action that runs longer, and record its job as FAILED; 0: no limit. A "
+             "shorter timeout in the action's manifest counts instead"),
+      option("stop-grace", OptionKind::Duration, "TIME", "5s",
+             "how long an action that is asked to stop has before SIGTERM"),
+      option("kill-grace", OptionKind::Duration, "TIME", "2s", "and from there to SIGKILL"),
       option("host-memory", OptionKind::Text, "SIZE", "",
              "memory of an action's process (data, RLIMIT_DATA), and of each it starts: bytes, or "
              "with K, M, G; the default is no limit"),
@@ -174,6 +178,8 @@ ExecutorOptions executor_options(const configuration::Settings& settings) {
   options.shared_actions = SharedActions(settings.list("shared-actions"));
   options.drain_timeout = settings.duration("drain-timeout");
   options.limits.action.timeout = settings.duration("action-timeout");
+  options.limits.action.stop_grace = settings.duration("stop-grace");
+  options.limits.action.kill_grace = settings.duration("kill-grace");
   options.host_command = host_command(settings);
   return options;
 }

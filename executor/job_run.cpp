@@ -1,6 +1,8 @@
 #include "executor/job_run.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <random>
 #include <utility>
 
 #include "common/runtime/backoff.hpp"
@@ -12,6 +14,19 @@ namespace jobengine::executor {
 using runtime::Clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+
+namespace {
+
+// The lesser of both, of which either may be none.
+ActionLimits limits_of(const Manifest& manifest, ActionLimits limits) {
+  const auto none = runtime::Duration::zero();
+  const runtime::Duration own = manifest.timeout;
+  if (own != none && (limits.timeout == none || own < limits.timeout)) limits.timeout = own;
+  limits.idle_timeout = manifest.idle_timeout;
+  return limits;
+}
+
+}  // namespace
 
 JobRun::JobRun(const RunServices& services, const Hold& hold, RunRequest request)
     : services_(services), hold_(hold), request_(std::move(request)) {}
@@ -27,7 +42,8 @@ awaitable<Outcome> JobRun::run() {
   if (!outcome) outcome = co_await start();
   if (!outcome) {
     const ActionEnd end = co_await perform();
-    outcome = after_action(end, *job_);
+    outcome = after_action(end, *job_, retry_situation());
+    if (outcome->fate == EntryFate::Park) outcome = co_await keep_retry(*outcome, end);
   }
   co_return co_await record(std::move(*outcome));
 }
@@ -191,12 +207,44 @@ awaitable<ActionEnd> JobRun::perform() {
   message.attempt = request_.attempt;
   message.resumed = was_running_;
   message.lease = hold_.lease();
+  if (request_.attempts != nullptr) message.checkpoint = request_.attempts->record().checkpoint;
+  const ActionLimits limits = limits_of(action.manifest, services_.limits.action);
   const RunningAction::Surroundings surroundings{services_.loop, services_.client,
-                                                 services_.background, services_.limits.action};
+                                                 services_.background, limits, request_.attempts};
   RunningAction running(surroundings, hold_, request_.job_id, *report_, order_, etag_, host);
   end = co_await running.run(std::move(message));
   services_.hosts.give_back(std::move(host));
   co_return end;
+}
+
+// ---- retry
+
+RetrySituation JobRun::retry_situation() const {
+  RetrySituation situation;
+  situation.policy = action_->manifest.retry;
+  if (request_.attempts == nullptr) return situation;
+  situation.possible = true;
+  situation.done = request_.attempts->record().retries;
+  std::mt19937_64 random(std::random_device{}());
+  situation.chance = std::uniform_real_distribution<double>(0.0, 1.0)(random);
+  return situation;
+}
+
+// Before the job says so: whoever has it next, counts it and waits.
+awaitable<Outcome> JobRun::keep_retry(Outcome retry, ActionEnd end) {
+  queue::AttemptRecord record = request_.attempts->record();
+  const auto now = std::chrono::system_clock::now();
+  record.retries = retry.retries;
+  record.not_before = now + retry.retry_delay;
+  queue::AttemptNote note;
+  note.attempt = request_.attempt;
+  note.ended = now;
+  note.how = end.message;
+  record.note(std::move(note));
+  const std::string why = co_await request_.attempts->keep(std::move(record));
+  if (why.empty()) co_return retry;
+  if (!hold_.holds()) co_return lease_lost();
+  co_return retry_not_kept(end, *job_, why);
 }
 
 // ---- record

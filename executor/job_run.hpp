@@ -8,6 +8,7 @@
 #include "common/job/job.hpp"
 #include "common/runtime/event.hpp"
 #include "common/runtime/task_group.hpp"
+#include "executor/attempt_keeper.hpp"
 #include "executor/cancellation_watch.hpp"
 #include "executor/hold.hpp"
 #include "executor/hosts/host_pool.hpp"
@@ -42,6 +43,7 @@ struct RunRequest {
   std::string job_id;
   std::int32_t attempt = 1;
   bool from_queue = true;
+  AttemptKeeper* attempts = nullptr;  // must outlive the run; null: pull mode keeps none
 };
 
 // Lives on the loop. Writes nothing once `hold` does not hold any more.
@@ -67,6 +69,8 @@ class JobRun {
   awaitable<std::optional<Outcome>> look_again(const cimi::Reply& after, bool& ours);
   awaitable<ActionEnd> perform();
   awaitable<std::shared_ptr<ActionHost>> borrow_host(HostWish wish, std::string& failure);
+  RetrySituation retry_situation() const;
+  awaitable<Outcome> keep_retry(Outcome retry, ActionEnd end);
   awaitable<Outcome> record(Outcome outcome);
   awaitable<Outcome> settle_conflict(Outcome wanted, cimi::Reply refusal, bool maybe_ours,
                                      bool& go_on);

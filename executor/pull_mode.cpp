@@ -47,6 +47,7 @@ int exit_code(RunResult result) {
       return 0;
     case RunResult::Failed:
     case RunResult::FellBack:
+    case RunResult::Retried:
       return exit_job_failed;
     case RunResult::NoJob:
     case RunResult::NotOurs:

@@ -54,6 +54,12 @@ Outcome broken(const std::string& message, const job::Job& job) {
   return made;
 }
 
+Outcome skipped(const std::string& message) {
+  Outcome made = succeeded(message.empty() ? "Skipped" : "Skipped: " + message);
+  made.reason = "the action had nothing to do";
+  return made;
+}
+
 // Rows 12 and 13. The API takes return codes from 0 to what fits an int.
 Outcome returned(const ActionEnd& end) {
   if (end.return_code == 0) return succeeded(end.message);
@@ -70,6 +76,53 @@ Outcome returned(const ActionEnd& end) {
   return failed(message, 1);
 }
 
+Outcome ended_badly(const ActionEnd& end, const job::Job& job) {
+  if (end.kind == ActionEnd::Kind::Returned) return returned(end);
+  return broken(end.message, job);
+}
+
+// ---- retries
+
+bool wants_retry(const ActionEnd& end, const RetryPolicy& policy) {
+  using Kind = ActionEnd::Kind;
+  if (end.kind == Kind::RetryLater) return true;
+  if (end.kind == Kind::Crashed) return policy.on_crash;
+  if (end.kind == Kind::TimedOut) return policy.on_timeout;
+  const bool failure =
+      end.kind == Kind::BrokeOff || (end.kind == Kind::Returned && end.return_code != 0);
+  return failure && policy.on_failure;
+}
+
+std::string what_happened(const ActionEnd& end) {
+  if (!end.message.empty()) return end.message;
+  if (end.kind == ActionEnd::Kind::RetryLater) return "the action asked to be run again later";
+  if (end.kind == ActionEnd::Kind::Returned) {
+    return "the action returned " + std::to_string(end.return_code);
+  }
+  return "the action failed without a message";
+}
+
+Outcome retried(const ActionEnd& end, const RetrySituation& retry) {
+  const auto delay = retry_delay(retry, end.retry_delay);
+  const std::int32_t number = retry.done + 1;
+  const std::string message = "Retry " + std::to_string(number) + " of " +
+                              std::to_string(retry.policy.limit) + " in " + delay_text(delay) +
+                              ": " + what_happened(end);
+  Outcome made = outcome(RunResult::Retried, EntryFate::Park, message);
+  made.edit["state"] = job::text(job::JobState::Queued);
+  made.edit["status-message"] = message;
+  made.retries = number;
+  made.retry_delay = delay;
+  return made;
+}
+
+Outcome given_up(ActionEnd end, const job::Job& job, const RetrySituation& retry) {
+  const std::int32_t tries = retry.done + 1;
+  const std::string counted = tries == 1 ? "1 try" : std::to_string(tries) + " tries";
+  end.message = "Gave up after " + counted + ": " + what_happened(end);
+  return ended_badly(end, job);
+}
+
 }  // namespace
 
 std::string_view text(RunResult result) {
@@ -78,6 +131,8 @@ std::string_view text(RunResult result) {
       return "success";
     case RunResult::Failed:
       return "failed";
+    case RunResult::Retried:
+      return "retried";
     case RunResult::LeftRunning:
       return "left_running";
     case RunResult::FellBack:
@@ -181,15 +236,24 @@ Outcome start_unsettled(const std::string& message) {
   return api_away("it is not clear whether the job was set RUNNING: " + message);
 }
 
-Outcome after_action(const ActionEnd& end, const job::Job& job) {
+Outcome after_action(const ActionEnd& end, const job::Job& job, const RetrySituation& retry) {
   using Kind = ActionEnd::Kind;
+  const bool wanted = wants_retry(end, retry.policy);
+  if (wanted && retry.possible && retry.done < retry.policy.limit) return retried(end, retry);
+  if (wanted && retry.possible) return given_up(end, job, retry);
   switch (end.kind) {
     case Kind::Returned:
-      return returned(end);
     case Kind::BrokeOff:
     case Kind::Crashed:
     case Kind::TimedOut:
-      return broken(end.message, job);
+      return ended_badly(end, job);
+    case Kind::RetryLater: {
+      ActionEnd alone = end;
+      alone.message = what_happened(end) + " (pull mode has no queue to wait in)";
+      return ended_badly(alone, job);
+    }
+    case Kind::Skipped:
+      return skipped(end.message);
     case Kind::LeftRunning:
       return outcome(RunResult::LeftRunning, EntryFate::Consume, "the action left it running");
     case Kind::Canceled:
@@ -204,6 +268,13 @@ Outcome after_action(const ActionEnd& end, const job::Job& job) {
       return outcome(RunResult::NotRun, EntryFate::ReleaseLater, end.message);
   }
   JE_CHECK(false, "a known end of an action");
+}
+
+Outcome retry_not_kept(const ActionEnd& end, const job::Job& job, const std::string& why) {
+  ActionEnd counted_by_nobody = end;
+  counted_by_nobody.message =
+      what_happened(end) + "\nIt is not retried, as that could not be noted: " + why;
+  return ended_badly(counted_by_nobody, job);
 }
 
 RecordVerdict after_record_edit(const cimi::Reply& reply) {

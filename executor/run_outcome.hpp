@@ -11,6 +11,7 @@
 
 #include "common/cimi/client.hpp"
 #include "common/job/job.hpp"
+#include "executor/retry_plan.hpp"
 
 namespace jobengine::executor {
 
@@ -18,6 +19,7 @@ enum class EntryFate {
   Consume,
   Release,        // its next taker may have it at once
   ReleaseLater,   // not for us for a while, growing with each time
+  Park,           // kept without a slot until the record's not-before, then released
   AwaitDocument,  // the job is not there (yet): look again for some seconds, then consume
 };
 
@@ -25,6 +27,7 @@ enum class EntryFate {
 enum class RunResult {
   Success,
   Failed,
+  Retried,       // back to QUEUED, to be run again after a delay
   LeftRunning,   // a monitor job will finish it
   FellBack,      // mixed mode: back to QUEUED, in pull mode
   AlreadyFinal,  // somebody else brought it to its end, a cancel mostly
@@ -40,6 +43,9 @@ struct Outcome {
   nlohmann::json edit;  // null: nothing is written; else it must be recorded for `fate` to hold
   std::string reason;   // for the log
   bool api_trouble = false;  // the API is away: taking pauses
+  // With Park: what the attempt record has to say before anything else is written.
+  std::int32_t retries = 0;
+  std::chrono::milliseconds retry_delay{0};
 };
 
 // ---- before the action. Nothing: go on.
@@ -74,6 +80,8 @@ struct ActionEnd {
     Returned,
     BrokeOff,     // the action says that it failed, with a message
     LeftRunning,  // the action says that somebody else finishes the job
+    RetryLater,   // the action wants to be run again, not before `retry_delay`
+    Skipped,      // the action says that there was nothing to do
     Crashed,      // its host ended
     TimedOut,     // stopped by us
     Canceled,     // stopped because the job is final
@@ -85,9 +93,13 @@ struct ActionEnd {
   Kind kind = Kind::Returned;
   std::int64_t return_code = 0;
   std::string message;
+  std::chrono::milliseconds retry_delay{0};
 };
 
-Outcome after_action(const ActionEnd& end, const job::Job& job);
+Outcome after_action(const ActionEnd& end, const job::Job& job,
+                     const RetrySituation& retry = RetrySituation());
+// The retry could not be kept in the attempt record: nobody would count it.
+Outcome retry_not_kept(const ActionEnd& end, const job::Job& job, const std::string& why);
 
 // The answer to the edit that records an outcome.
 enum class RecordVerdict {

@@ -16,6 +16,9 @@ namespace {
 
 using runtime::Clock;
 
+// For a checkpoint under way when its action has ended: the record is written again after it.
+constexpr auto checkpoint_patience = std::chrono::seconds(5);
+
 std::string time_text(runtime::Duration time) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
   if (ms % 1000 == 0) return std::to_string(ms / 1000) + " s";
@@ -57,6 +60,20 @@ std::string complaint_about(const ApiRequestMessage& request) {
   return {};
 }
 
+// The action's thread waits for it; the host may have run other jobs since.
+CheckpointWriter::Answer answer_through(std::weak_ptr<ActionHost> host) {
+  return [host = std::move(host)](std::uint64_t request, const std::string& why) {
+    const auto alive = host.lock();
+    if (!alive) return;
+    constexpr std::int32_t kept = 200;
+    ApiAnswerMessage answer;
+    answer.request = request;
+    answer.status = why.empty() ? kept : 0;
+    answer.body = why;
+    alive->answer(std::move(answer));
+  };
+}
+
 // Outlives the run when the API takes longer than the action lives.
 awaitable<void> relay(cimi::Client& client, ApiRequestMessage asked,
                       std::weak_ptr<ActionHost> host) {
@@ -86,10 +103,13 @@ RunningAction::RunningAction(const Surroundings& surroundings, const Hold& hold,
       order_(order),
       etag_(etag),
       host_(std::move(host)),
-      tasks_(surroundings.loop.get_executor()) {}
+      tasks_(surroundings.loop.get_executor()),
+      checkpoints_(std::make_shared<CheckpointWriter>(
+          surroundings.attempts, surroundings.background, answer_through(host_))) {}
 
 awaitable<ActionEnd> RunningAction::run(RunMessage message) {
   started_ = Clock::now();
+  heard_ = started_;
   lease_sent_ = message.lease;
   action_ = message.action;
   tasks_.spawn(supervise());
@@ -98,7 +118,8 @@ awaitable<ActionEnd> RunningAction::run(RunMessage message) {
   HostRunEnd end = co_await host_->run(std::move(message), listener);
   finished_.raise();
   co_await tasks_.join();
-  if (ignored_stop()) tell_late_end();
+  co_await checkpoints_->close(checkpoint_patience);
+  tell_stopped_end();
   co_return judge(std::move(end));
 }
 
@@ -128,7 +149,7 @@ void RunningAction::look_at_lease() {
       end_executor("the lease of " + job_id_ + " is lost, and its shared action " + action_ +
                    " still runs");
     }
-    if (pressure_ != Pressure::Killed) host_->signal(SIGKILL);
+    if (pressure_ != Pressure::Killed) press(SIGKILL);
     pressure_ = Pressure::Killed;
     next_step_ = runtime::TimePoint::max();
   } else if (ending) {
@@ -144,10 +165,17 @@ void RunningAction::look_at_lease() {
 }
 
 void RunningAction::look_at_time() {
-  if (limits_.timeout == runtime::Duration::zero()) return;
-  if (Clock::now() - started_ < limits_.timeout) return;
-  order_.give(ActionEnd::Kind::TimedOut,
-              "The action was stopped after its limit of " + time_text(limits_.timeout));
+  const auto now = Clock::now();
+  const auto none = runtime::Duration::zero();
+  // That it waits for us is no silence of its own.
+  if (checkpoints_->busy()) heard_ = now;
+  if (limits_.timeout != none && now - started_ >= limits_.timeout) {
+    order_.give(ActionEnd::Kind::TimedOut,
+                "The action was stopped after its limit of " + time_text(limits_.timeout));
+  } else if (limits_.idle_timeout != none && now - heard_ >= limits_.idle_timeout) {
+    order_.give(ActionEnd::Kind::TimedOut, "The action was stopped after it was silent for " +
+                                               time_text(limits_.idle_timeout));
+  }
 }
 
 // Asks, then terminates, then kills; returns when to come again.
@@ -158,6 +186,7 @@ runtime::TimePoint RunningAction::stop_harder() {
   switch (pressure_) {
     case Pressure::None:
       host_->ask_to_stop();
+      note_engine_line("asked to stop: " + order_.message());
       asked_ = now;
       pressure_ = Pressure::Asked;
       next_step_ = now + (lease_lost ? hold_.margin() / 2 : limits_.stop_grace);
@@ -184,6 +213,7 @@ runtime::TimePoint RunningAction::stop_harder() {
 void RunningAction::press(int signal) {
   if (host_->can_be_killed()) {
     host_->signal(signal);
+    note_engine_line(signal == SIGKILL ? "killed (SIGKILL)" : "SIGTERM sent");
     return;
   }
   telemetry::warning("a shared action ignores the stop request; it cannot be killed",
@@ -197,6 +227,33 @@ void RunningAction::press(int signal) {
 // Its first grace passed.
 bool RunningAction::ignored_stop() const {
   return !host_->can_be_killed() && pressure_ != Pressure::None && pressure_ != Pressure::Asked;
+}
+
+std::string RunningAction::how_it_ended() const {
+  switch (pressure_) {
+    case Pressure::None:
+      return "it ended by itself";
+    case Pressure::Asked:
+      return "it ended when asked";
+    case Pressure::Terminated:
+      return "it ended after SIGTERM";
+    case Pressure::Killed:
+      return "it had to be killed (SIGKILL)";
+  }
+  JE_CHECK(false, "a known pressure");
+}
+
+// The record of a job that somebody else has ended cannot say it.
+void RunningAction::tell_stopped_end() {
+  if (ignored_stop()) {
+    tell_late_end();
+  } else if (order_.why() && pressure_ != Pressure::None) {
+    note_engine_line("stopped: " + how_it_ended());
+  }
+}
+
+void RunningAction::note_engine_line(std::string line) {
+  telemetry::info(line, {{"job", job_id_}, {"action", action_}, {"from", "engine"}});
 }
 
 void RunningAction::tell_late_end() const {
@@ -219,6 +276,7 @@ ActionEnd RunningAction::judge(HostRunEnd end) const {
                       " later, as an action of isolation shared cannot be killed";
     }
     if (made.kind == ActionEnd::Kind::TimedOut) {
+      if (!ignored_stop()) made.message += ": " + how_it_ended();
       made.message = with_output(std::move(made.message), end.output);
     }
     return made;
@@ -230,6 +288,7 @@ ActionEnd RunningAction::judge(HostRunEnd end) const {
   }
   made.return_code = end.result->return_code;
   made.message = std::move(end.result->message);
+  made.retry_delay = std::chrono::milliseconds(end.result->retry_delay_ms);
   switch (end.result->outcome) {
     case JE_OUTCOME_RETURN_CODE:
       made.kind = ActionEnd::Kind::Returned;
@@ -239,6 +298,12 @@ ActionEnd RunningAction::judge(HostRunEnd end) const {
       break;
     case JE_OUTCOME_LEFT_RUNNING:
       made.kind = ActionEnd::Kind::LeftRunning;
+      break;
+    case JE_OUTCOME_RETRY_LATER:
+      made.kind = ActionEnd::Kind::RetryLater;
+      break;
+    case JE_OUTCOME_SKIPPED:
+      made.kind = ActionEnd::Kind::Skipped;
       break;
     default:
       made.kind = ActionEnd::Kind::BrokeOff;
@@ -286,22 +351,30 @@ awaitable<void> RunningAction::pass_on_report() {
   }
 }
 
+void RunningAction::heard_of() {
+  heard_ = Clock::now();
+}
+
 void RunningAction::on_progress(int percent) {
+  heard_of();
   report_.note_progress(percent);
   report_changed_.raise();
 }
 
 void RunningAction::on_status(std::string text) {
+  heard_of();
   report_.note_status(std::move(text));
   report_changed_.raise();
 }
 
 void RunningAction::on_affected_resource(std::string href) {
+  heard_of();
   report_.note_affected_resource(href);
   report_changed_.raise();
 }
 
 void RunningAction::on_log(int level, std::string line) {
+  heard_of();
   using telemetry::Level;
   constexpr std::array levels = {Level::Debug, Level::Info, Level::Warning, Level::Error};
   const auto index = static_cast<std::size_t>(std::clamp(level, 0, 3));
@@ -309,6 +382,7 @@ void RunningAction::on_log(int level, std::string line) {
 }
 
 void RunningAction::on_output(OutputStream stream, std::string_view line) {
+  heard_of();
   telemetry::debug("an action printed",
                    {{"job", job_id_},
                     {"stream", stream == OutputStream::Stdout ? "stdout" : "stderr"},
@@ -333,7 +407,8 @@ void RunningAction::on_api_request(ApiRequestMessage request) {
 }
 
 void RunningAction::on_checkpoint(CheckpointMessage checkpoint) {
-  refuse_request(checkpoint.request, "this executor keeps no checkpoints");
+  heard_of();
+  checkpoints_->save(checkpoint.request, std::move(checkpoint.text));
 }
 
 }  // namespace jobengine::executor

@@ -8,6 +8,8 @@
 #include "common/cimi/client.hpp"
 #include "common/runtime/event.hpp"
 #include "common/runtime/task_group.hpp"
+#include "executor/attempt_keeper.hpp"
+#include "executor/checkpoint_writer.hpp"
 #include "executor/hold.hpp"
 #include "executor/hosts/action_host.hpp"
 #include "executor/job_report.hpp"
@@ -21,7 +23,8 @@ struct ActionLimits {
   runtime::Duration kill_grace = std::chrono::seconds(2);  // from SIGTERM to SIGKILL
   runtime::Duration report_pace = std::chrono::seconds(1);
   runtime::Duration renewal = std::chrono::milliseconds(500);
-  runtime::Duration timeout = runtime::Duration::zero();  // zero: none
+  runtime::Duration timeout = runtime::Duration::zero();       // zero: none
+  runtime::Duration idle_timeout = runtime::Duration::zero();  // since it was last heard of
 };
 
 // Lives on the loop, for one run. What it refers to must outlive run(); `client` and `background`
@@ -33,6 +36,7 @@ class RunningAction final : private HostListener {
     cimi::Client& client;
     runtime::TaskGroup& background;
     const ActionLimits& limits;
+    AttemptKeeper* attempts;  // null: checkpoints are refused
   };
 
   RunningAction(const Surroundings& surroundings, const Hold& hold, std::string job_id,
@@ -52,6 +56,11 @@ class RunningAction final : private HostListener {
   void press(int signal);
   void tell_late_end() const;
   bool ignored_stop() const;
+  void heard_of();
+  std::string how_it_ended() const;
+  void tell_stopped_end();
+  // What the engine did to the action, for the log of its job.
+  void note_engine_line(std::string line);
   ActionEnd judge(HostRunEnd end) const;
   void refuse_request(std::uint64_t number, const std::string& why);
 
@@ -74,10 +83,12 @@ class RunningAction final : private HostListener {
   std::string& etag_;  // of the job, after each edit
   std::shared_ptr<ActionHost> host_;
   runtime::TaskGroup tasks_;
+  std::shared_ptr<CheckpointWriter> checkpoints_;
 
   LeaseStamp lease_sent_ = 0;
   enum class Pressure { None, Asked, Terminated, Killed } pressure_ = Pressure::None;
   runtime::TimePoint started_;
+  runtime::TimePoint heard_;      // of the action, the last time
   runtime::TimePoint asked_;      // to stop
   runtime::TimePoint next_step_;  // when the pressure grows
   runtime::Event report_changed_;

@@ -59,11 +59,19 @@ awaitable<void> Bench::prepare() {
   background.spawn(cancellations.run(closing_));
 }
 
+awaitable<std::string> MemoryAttempts::keep(queue::AttemptRecord record) {
+  ++writes;
+  if (refusal.empty()) kept = std::move(record);
+  co_return refusal;
+}
+
 awaitable<Outcome> Bench::run(std::string job_id, std::int32_t attempt) {
   const RunServices services{loop, api, catalog, hosts, cancellations, background, limits};
   RunRequest request;
   request.job_id = std::move(job_id);
   request.attempt = attempt;
+  request.from_queue = !pull_mode;
+  if (!pull_mode) request.attempts = &attempts;
   JobRun run(services, hold, std::move(request));
   current = &run;
   Outcome outcome = co_await run.run();

@@ -19,6 +19,16 @@ class MemoryHold final : public executor::Hold {
   executor::LeaseStamp lease_end = 0;  // none
 };
 
+// What would be in ZooKeeper.
+class MemoryAttempts final : public executor::AttemptKeeper {
+ public:
+  queue::AttemptRecord record() const override { return kept; }
+  awaitable<std::string> keep(queue::AttemptRecord record) override;
+  queue::AttemptRecord kept;
+  std::string refusal;  // empty: what is to be kept is kept
+  int writes = 0;
+};
+
 // How to start action hosts in the build tree.
 executor::HostCommand host_command();
 std::string good_plugins();
@@ -37,6 +47,8 @@ class Bench {
   asio::io_context& loop;
   MemoryApi api;
   MemoryHold hold;
+  MemoryAttempts attempts;
+  bool pull_mode = false;  // runs keep no attempts
   executor::Catalog catalog;
   executor::HostPool hosts;
   executor::CancellationWatch cancellations;
