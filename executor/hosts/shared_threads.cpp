@@ -1,6 +1,5 @@
 #include "executor/hosts/shared_threads.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,25 +13,6 @@
 #include "common/telemetry/log.hpp"
 
 namespace jobengine::executor {
-
-namespace {
-
-// The file as it is now: one that was replaced is another one.
-std::string version_of(const std::string& file) {
-  struct stat found{};
-  if (::stat(file.c_str(), &found) != 0) return file;
-  std::string version = file;
-  for (const auto number :
-       {static_cast<long long>(found.st_dev), static_cast<long long>(found.st_ino),
-        static_cast<long long>(found.st_mtim.tv_sec),
-        static_cast<long long>(found.st_mtim.tv_nsec)}) {
-    version += '\n';
-    version += std::to_string(number);
-  }
-  return version;
-}
-
-}  // namespace
 
 void end_executor(std::string_view reason) noexcept {
   // What shared actions have started; hosts would end with this process anyway.
@@ -57,11 +37,8 @@ void end_executor(std::string_view reason) noexcept {
 
 std::unique_ptr<PluginLibrary> SharedCode::make_actions(const std::string& file) {
   const std::lock_guard lock(mutex_);
-  std::string version = version_of(file);
-  auto found = loaded_.find(version);
-  if (found == loaded_.end()) {
-    found = loaded_.emplace(std::move(version), PluginFile(file)).first;
-  }
+  auto found = loaded_.find(file);
+  if (found == loaded_.end()) found = loaded_.emplace(file, PluginFile(file)).first;
   return std::make_unique<PluginLibrary>(found->second);
 }
 

@@ -24,7 +24,9 @@ inline constexpr int exit_shared_action_left = 5;
 // does can delay it. [any thread]
 [[noreturn]] void end_executor(std::string_view reason) noexcept;
 
-// Plugins loaded into this process: once for each version of a file, and for good. [any thread]
+// Plugins loaded into this process: each file once and for good. Every edition of a plugin has a
+// file of its own (plugins/edition_store.hpp), as the system's loader goes by the path. [any
+// thread]
 class SharedCode {
  public:
   // A new set of the file's actions. Blocks while another thread loads. Throws as PluginLibrary.
@@ -32,7 +34,7 @@ class SharedCode {
 
  private:
   std::mutex mutex_;  // create_action is called by one thread at a time, as plugins expect
-  std::map<std::string, PluginFile> loaded_;  // by file and version
+  std::map<std::string, PluginFile> loaded_;  // by file
 };
 
 // Lives on the loop, but for `code`.

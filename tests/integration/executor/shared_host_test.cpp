@@ -301,3 +301,19 @@ TEST_CASE("this process ends with the lease of a shared action, even while its l
   REQUIRE(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == exit_shared_action_left);
 }
+
+TEST_CASE("two editions of a plugin run in threads side by side") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    for (const char* name : {"edition_1.so", "edition_2.so"}) {
+      const std::string file = build_directory() + "/tests/plugins/editions/" + name;
+      HostWish wanted{file, "edition_tell", Isolation::Shared};
+      std::shared_ptr<ActionHost> host = co_await bench.hosts.borrow(std::move(wanted));
+      Listener listener;
+      RunMessage run = message("edition_tell");
+      co_await host->run(std::move(run), listener);
+      const bool first = std::string_view(name) == "edition_1.so";
+      CHECK(listener.status == (first ? "first edition" : "second edition"));
+      bench.hosts.give_back(std::move(host));
+    }
+  });
+}

@@ -40,7 +40,9 @@ struct Entry {
   std::int32_t (*run)(void*, const je_host*, je_job*);
 };
 constexpr std::array entries = {
-    Entry{R"({"name": "edition_tell", "description": ")" JE_EDITION_TEXT R"("})", tell},
+    Entry{R"({"name": "edition_tell", "isolation": "shared", "description": ")" JE_EDITION_TEXT
+          R"("})",
+          tell},
     Entry{R"({"name": "edition_wait"})", wait},
 #if JE_EDITION == 1
     Entry{R"({"name": "edition_first_only"})", tell},
