@@ -62,6 +62,23 @@ TEST_CASE("checkpoint: one that is not kept is an error that says why", "[sdk]")
   CHECK(host.checkpoints().empty());
 }
 
+TEST_CASE("checkpoint: what is too long or no text is not kept", "[sdk]") {
+  testing::FakeHost host;
+  const auto said = [&](const nlohmann::json& state) {
+    return run(host,
+               [&](Job& job) {
+                 job.save_checkpoint(state);
+                 return 0;
+               })
+        .message;
+  };
+  CHECK_THAT(said(std::string(256UL * 1024, 'x')),
+             Contains("CheckpointError") && Contains("256 KiB"));
+  CHECK_THAT(said("\xff"), Contains("CheckpointError") && Contains("UTF-8"));
+  CHECK(said(std::string(256UL * 1024 - 2, 'x')).empty());
+  CHECK(host.checkpoints().size() == 1);
+}
+
 TEST_CASE("outcome: retry later, with and without a delay of the action's own", "[sdk]") {
   testing::FakeHost host;
   auto result =
@@ -154,7 +171,44 @@ TEST_CASE("nested jobs: waited for until none is open", "[sdk]") {
   const auto sent = host.requests("PUT", "job");
   REQUIRE(sent.size() == 2);
   CHECK_THAT(sent[0].body, Contains("parent-job%3D%27job%2Fparent%27"));
-  CHECK_THAT(sent[0].body, Contains("state%3D%27QUEUED%27"));
+  CHECK_THAT(sent[0].body, Contains("state%3D%5B%27QUEUED%27%2C+%27RUNNING%27%5D"));
+}
+
+TEST_CASE("nested jobs: listed, all of them or those in some states", "[sdk]") {
+  testing::FakeHost host({.id = "job/parent"});
+  const nlohmann::json failed{{"id", "job/a"}, {"state", "FAILED"}, {"status-message", "no"}};
+  host.answer("PUT", "job", 200, {{"count", 1}, {"resources", {failed}}});
+  host.answer("PUT", "job", 200, jobs_found(0));
+  run(host, [&](Job& job) {
+    const auto found = job.nested_jobs({"FAILED", "CANCELED"});
+    REQUIRE(found.size() == 1);
+    CHECK(found[0] == failed);
+    CHECK(job.nested_jobs().empty());
+    return 0;
+  });
+  const auto sent = host.requests("PUT", "job");
+  REQUIRE(sent.size() == 2);
+  CHECK_THAT(sent[0].body, Contains("state%3D%5B%27FAILED%27%2C+%27CANCELED%27%5D"));
+  CHECK_THAT(sent[1].body, !Contains("state%3D"));
+}
+
+TEST_CASE("nested jobs: mode and acl are the API's unless they are given", "[sdk]") {
+  testing::FakeHost host;
+  host.answer("POST", "job", 201, {{"resource-id", "job/a"}});
+  host.answer("POST", "job", 201, {{"resource-id", "job/b"}});
+  const nlohmann::json acl{{"owners", {"group/nuvla-admin"}}, {"view-acl", {"user/jane"}}};
+  run(host, [&](Job& job) {
+    job.add_nested_job({.action = "child"});
+    job.add_nested_job({.action = "child", .execution_mode = "mixed", .acl = acl});
+    return 0;
+  });
+  const auto sent = host.requests("POST", "job");
+  REQUIRE(sent.size() == 2);
+  const auto bare = nlohmann::json::parse(sent[0].body);
+  CHECK(bare.size() == 2);  // action, parent-job
+  const auto given = nlohmann::json::parse(sent[1].body);
+  CHECK(given["execution-mode"] == "mixed");
+  CHECK(given["acl"] == acl);
 }
 
 TEST_CASE("nested jobs: waiting ends when a stop is requested", "[sdk]") {
@@ -187,6 +241,11 @@ TEST_CASE("api as the user: a payload that does not say who is told apart", "[sd
   const auto bad = GENERATE(
       Case{"{}", "\"authn-info\" is missing"}, Case{"[]", "\"authn-info\" is missing"},
       Case{R"({"authn-info": 3})", "\"user-id\""},
+      Case{R"({"authn-info": {"user-id": "", "active-claim": "u"}})", "\"user-id\""},
+      Case{R"({"authn-info": {"user-id": "u group/nuvla-admin", "active-claim": "u"}})",
+           "without white space"},
+      Case{R"({"authn-info": {"user-id": "u", "active-claim": "u\nx: y"}})", "\"active-claim\""},
+      Case{R"({"authn-info": {"user-id": "u", "active-claim": "u", "claims": "u"}})", "list"},
       Case{R"({"authn-info": {"user-id": "user/jane"}})", "\"active-claim\""},
       Case{R"({"authn-info": {"user-id": "u", "active-claim": "u", "claims": [1]}})", "claims"});
   testing::FakeHost host({.payload = bad.payload});

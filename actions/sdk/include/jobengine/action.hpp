@@ -53,9 +53,9 @@ class Action {
     made.pull_mode = pull_mode();
     return made;
   }
-  // Does the job. 0: SUCCESS; anything else, 0 or more: FAILED with that return code. An exception:
-  // FAILED with
-  // "<class of the exception>: <its text>" as the message.
+  // Does the job. 0: SUCCESS; more than 0: FAILED with that return code. An exception: FAILED with
+  // "<class of the exception>: <its text>" as the message. Other ends: Job::fail() and what follows
+  // it.
   virtual int run(Job& job) = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -39,6 +40,9 @@ struct NestedJob {
   nlohmann::json payload = nullptr;  // null: none
   std::string name = {};             // empty: none
   std::optional<int> priority = {};  // 0 to 999, lower first; none: the API's default
+  std::string execution_mode = {};   // "push", "pull", "mixed"; empty: the API's default, push
+  // {"owners": ["group/nuvla-admin"], "view-acl": ["user/jane"]}; null: only the executor sees it.
+  nlohmann::json acl = nullptr;
 };
 
 namespace detail {
@@ -74,29 +78,36 @@ class StopWatch {
   std::thread thread_;
 };
 
+// One term of the nuvla-authn-info header. The header separates its terms by white space and ends
+// with its line: a claim with either in it would be more than the one it is.
+inline std::string identity_term(const nlohmann::json& value, const std::string& what) {
+  const std::string* text = value.get_ptr<const std::string*>();
+  const auto printable = [](char c) { return c > ' ' && c < '\x7f'; };
+  if (text == nullptr || text->empty() || !std::all_of(text->begin(), text->end(), printable)) {
+    throw PayloadError("payload key \"authn-info\": " + what +
+                       " must be a text without white space, like \"user/jane\"");
+  }
+  return *text;
+}
+
 // The value of the nuvla-authn-info header that stands for the payload's "authn-info".
 inline std::string identity_of(const nlohmann::json& payload) {
   const auto found = payload.is_object() ? payload.find("authn-info") : payload.end();
   if (!payload.is_object() || found == payload.end()) {
     throw PayloadError("payload key \"authn-info\" is missing: it says on whose behalf to act");
   }
-  const auto text = [&](const char* key) {
-    const auto value = found->is_object() ? found->find(key) : found->end();
-    if (!found->is_object() || value == found->end() || !value->is_string()) {
-      throw PayloadError("payload key \"authn-info\" must have a textual \"" + std::string(key) +
-                         "\"");
-    }
-    return value->get<std::string>();
-  };
-  std::string identity = text("user-id") + " " + text("active-claim");
-  const auto claims = found->find("claims");
-  if (claims == found->end()) return identity;
-  for (const auto& claim : *claims) {
-    if (!claim.is_string()) {
-      throw PayloadError("payload key \"authn-info\": the claims must be texts");
-    }
-    identity += " " + claim.get<std::string>();
+  if (!found->is_object()) {
+    throw PayloadError(
+        "payload key \"authn-info\" must be a map of \"user-id\", \"active-claim\" and \"claims\"");
   }
+  std::string identity = identity_term(found->value("user-id", nlohmann::json()), "\"user-id\"");
+  identity +=
+      " " + identity_term(found->value("active-claim", nlohmann::json()), "\"active-claim\"");
+  const auto claims = found->value("claims", nlohmann::json::array());
+  if (!claims.is_array()) {
+    throw PayloadError("payload key \"authn-info\": \"claims\" must be a list of texts");
+  }
+  for (const auto& claim : claims) identity += " " + identity_term(claim, "each of the claims");
   return identity;
 }
 
@@ -159,7 +170,7 @@ class Job {
     if (!has(&je_host::save_checkpoint)) {
       throw CheckpointError("checkpoint not saved: this engine is older than plugin ABI 1.1");
     }
-    const std::string text = state.dump();
+    const std::string text = dumped(state);
     je_string why{nullptr, 0};
     if (host_->save_checkpoint(job_, detail::borrow(text), &why) != 0) {
       throw CheckpointError("checkpoint not saved: " + owned(why));
@@ -211,16 +222,23 @@ class Job {
     if (!nested.payload.is_null()) document["payload"] = nested.payload.dump();
     if (!nested.name.empty()) document["name"] = nested.name;
     if (nested.priority) document["priority"] = *nested.priority;
+    if (!nested.execution_mode.empty()) document["execution-mode"] = nested.execution_mode;
+    if (!nested.acl.is_null()) document["acl"] = nested.acl;
     return api().add("job", document);
   }
   // How many of its children there are in these states; all of them when none is named.
   int64_t count_nested_jobs(const std::vector<std::string>& states = {}) const {
-    std::string filter = "parent-job='" + id() + "'";
-    for (std::size_t i = 0; i < states.size(); ++i) {
-      filter += (i == 0 ? " and (state='" : " or state='") + states[i] + "'";
-    }
-    if (!states.empty()) filter += ")";
-    return api().count("job", filter);
+    return api().count("job", nested_filter(states));
+  }
+  // Those in these states, the oldest first, with id, action, state, return-code, status-message,
+  // progress and target-resource, each as far as it has them. At most 10 000, the API's limit.
+  std::vector<nlohmann::json> nested_jobs(const std::vector<std::string>& states = {}) const {
+    Search search;
+    search.filter = nested_filter(states);
+    search.select = "id, action, state, return-code, status-message, progress, target-resource";
+    search.orderby = "created:asc";
+    const auto found = api().search("job", search);
+    return found.value("resources", std::vector<nlohmann::json>());
   }
   // Waits until none of its children is QUEUED or RUNNING any more, looking every `pause`; false
   // when a stop was requested first. A job that waits keeps its slot: for many children, or long
@@ -268,6 +286,20 @@ class Job {
 
  private:
   static std::string owned(je_string text) { return std::string(detail::view(text)); }
+  static std::string dumped(const nlohmann::json& state) {
+    try {
+      return state.dump();
+    } catch (const nlohmann::json::type_error& error) {
+      throw CheckpointError(std::string("checkpoint not saved: ") + error.what());
+    }
+  }
+  // A list of states, not an "or": the API has an index for it.
+  std::string nested_filter(const std::vector<std::string>& states) const {
+    std::string filter = "parent-job='" + id() + "'";
+    std::string list;
+    for (const auto& state : states) list += (list.empty() ? "'" : ", '") + state + "'";
+    return list.empty() ? filter : filter + " and state=[" + list + "]";
+  }
   // Whether the engine's table reaches beyond this member of it: it may be older than this header.
   template <class Member>
   bool has(Member je_host::* member) const {

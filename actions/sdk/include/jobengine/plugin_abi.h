@@ -7,7 +7,8 @@
  *
  * Growth. The entry symbol carries the major version. Within a major version structs only grow at
  * their end; every struct begins with its size as its maker knew it, so each side can see what the
- * other has. New powers come through je_host.get_extension. A host refuses a plugin of another
+ * other has. New powers come at the end of je_host, each minor version marked there, or through
+ * je_host.get_extension. A host refuses a plugin of another
  * major version, or of a later minor one.
  *
  * Threads. [action-thread]: only from the thread that called je_action.run, during that call.
@@ -55,7 +56,8 @@ typedef enum je_outcome {
   /* The job goes back to QUEUED and is run again after a while, as often as its manifest's retry
      policy allows; then it is FAILED with the message. */
   JE_OUTCOME_RETRY_LATER = 3,
-  /* There was nothing to do: SUCCESS, and the message says why. */
+  /* There was nothing to do: SUCCESS with return code 0, whatever run() returned, and the status
+     message "Skipped: <message>". */
   JE_OUTCOME_SKIPPED = 4
 } je_outcome;
 
@@ -141,8 +143,9 @@ typedef struct je_host {
 typedef struct je_action {
   uint32_t struct_size;
   /* JSON object: "name" (the job's `action`; letters, digits, '-', '_'), "description", and
-   * optionally "pull-mode" (boolean: may run without a queue on an edge; default false). Unknown
-   * keys are ignored. Must stay valid until destroy. */
+   * optionally "pull-mode" (boolean: may run without a queue on an edge; default false). Since 1.1
+   * also "payload-schema", "timeout", "idle-timeout", "retry", "isolation" and "labels", as
+   * <jobengine/manifest.hpp> says. Unknown keys are ignored. Must stay valid until destroy. */
   je_string manifest;
   void* state;
   /* Runs one job and returns its return code. One call at a time for one je_action. [action-thread]

@@ -223,7 +223,7 @@ class FakeHost {
       return of(job).save_checkpoint(text, why);
     };
     table_.set_retry_delay = [](je_job* job, int64_t milliseconds) {
-      of(job).result_.retry_delay = std::chrono::milliseconds(milliseconds);
+      of(job).result_.retry_delay = std::chrono::milliseconds(std::max<int64_t>(0, milliseconds));
     };
   }
 
@@ -246,6 +246,8 @@ class FakeHost {
       const std::lock_guard lock(mutex_);
       if (!checkpoint_refusal_.empty()) return refuse(checkpoint_refusal_);
     }
+    constexpr std::size_t longest = 256UL * 1024;  // as the engine's
+    if (text.size > longest) return refuse("it is longer than 256 KiB");
     auto state = nlohmann::json::parse(detail::view(text), nullptr, false);
     if (state.is_discarded()) return refuse("it is not JSON");
     record(checkpoints_, std::move(state));
