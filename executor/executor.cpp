@@ -26,6 +26,9 @@ constexpr std::size_t most_awaited_documents = 100;
 // After the graces of stopped actions, for what is left to be recorded or released.
 constexpr auto last_steps = std::chrono::seconds(8);
 
+// For what is left of the logs of jobs, once nobody's job waits for this executor.
+constexpr auto last_logs = std::chrono::seconds(5);
+
 // An entry is not to blame for an API that is away: soon after its return, its job is run.
 constexpr runtime::Duration longest_api_backoff = std::chrono::seconds(30);
 
@@ -83,7 +86,8 @@ Executor::Executor(asio::io_context& loop, zookeeper::Session& session, queue::L
       cancellations_(client),
       hosts_(loop, options_.host_command, pool_limits(options_)),
       background_(loop.get_executor()),
-      services_{loop, client, catalog, hosts_, cancellations_, background_, options_.limits},
+      logs_(client, background_, metrics.registry(), options_.logs),
+      services_{loop, client, catalog, hosts_, cancellations_, background_, options_.limits, logs_},
       slots_(loop.get_executor()) {
   hosts_.on_stuck([this](std::size_t count) { metrics_.stuck_actions(count); });
   subscription_ = session.subscribe([this](zookeeper::SessionState state, zookeeper::Epoch) {
@@ -127,6 +131,7 @@ awaitable<void> Executor::drain(runtime::StopSignal& stop) {
   co_await hosts_.close();
   co_await session_.close();
   co_await slots_.join();
+  logs_.end_within(last_logs);
   co_await background_.join();
   co_await hosts_.close();
 }

@@ -24,6 +24,7 @@ struct ExecutorOptions {
   // How long an entry whose job does not exist is kept before it is consumed.
   runtime::Duration missing_document_limit = std::chrono::seconds(4);
   RunLimits limits;
+  LogOptions logs;
   HostCommand host_command;
   SharedActions shared_actions;
 };
@@ -67,6 +68,7 @@ class Executor {
   TakingPause pause_;
   EntryBackoff backoff_;
   runtime::TaskGroup background_;
+  LogShipping logs_;
   RunServices services_;
 
   zookeeper::Session::Subscription subscription_;

@@ -14,6 +14,7 @@ class ExecutorMetrics {
   void run_ended(RunResult result, runtime::Duration time);
   void idle_hosts(std::size_t count);
   void stuck_actions(std::size_t count);
+  telemetry::Metrics& registry() const { return metrics_; }
   std::size_t running() const { return running_; }
 
  private:

@@ -46,6 +46,12 @@ program::OptionList executor_option_list() {
                                         "files an action's process may have open");
   open_files.least = least_open_files;
   open_files.most = 1 << 20;
+  OptionDeclaration log_limit =
+      option("log-limit", OptionKind::Integer, "BYTES", "1048576",
+             "so much of what an action prints and says is sent to the log of its job, and its "
+             "last lines; 0: none is sent");
+  log_limit.least = 0;
+  log_limit.most = 1LL << 28;
   return {
       slots,
       option("actions-dir", OptionKind::TextList, "DIR", "",
@@ -78,6 +84,7 @@ program::OptionList executor_option_list() {
       option("action-user", OptionKind::Text, "USER", "",
              "run actions as this user, NAME or UID with or without :GROUP behind it, so that they "
              "cannot reach the executor; needs root"),
+      log_limit,
       option("job-id", OptionKind::Text, "ID", "",
              "pull mode: run this one job, without queue and ZooKeeper, and exit"),
       option("nuvlaedge-fs", OptionKind::Text, "DIR", "/srv/nuvlaedge/shared/",
@@ -181,6 +188,8 @@ ExecutorOptions executor_options(const configuration::Settings& settings) {
   options.limits.action.stop_grace = settings.duration("stop-grace");
   options.limits.action.kill_grace = settings.duration("kill-grace");
   options.host_command = host_command(settings);
+  options.logs.limit = static_cast<std::size_t>(settings.integer("log-limit"));
+  options.logs.executor = program::instance_name(settings);
   return options;
 }
 

@@ -183,6 +183,16 @@ awaitable<std::shared_ptr<ActionHost>> JobRun::borrow_host(HostWish wish, std::s
   co_return nullptr;
 }
 
+// Entries of a job that come one after the other count their attempts from 1 each, and pull mode
+// counts none.
+std::shared_ptr<RunLog> JobRun::open_log() const {
+  LoggedRun run;
+  run.job_id = request_.job_id;
+  run.attempt = request_.attempt;
+  run.maybe_continued = job_->document().contains("started");
+  return services_.logs.open(std::move(run));
+}
+
 awaitable<ActionEnd> JobRun::perform() {
   const CatalogEntry& action = *action_;
   const CancellationWatch::Watched watched(services_.cancellations, request_.job_id, order_);
@@ -209,10 +219,12 @@ awaitable<ActionEnd> JobRun::perform() {
   message.lease = hold_.lease();
   if (request_.attempts != nullptr) message.checkpoint = request_.attempts->record().checkpoint;
   const ActionLimits limits = limits_of(action.manifest, services_.limits.action);
-  const RunningAction::Surroundings surroundings{services_.loop, services_.client,
-                                                 services_.background, limits, request_.attempts};
+  const std::shared_ptr<RunLog> log = open_log();
+  const RunningAction::Surroundings surroundings{
+      services_.loop, services_.client, services_.background, limits, request_.attempts, *log};
   RunningAction running(surroundings, hold_, request_.job_id, *report_, order_, etag_, host);
   end = co_await running.run(std::move(message));
+  output_ = log->tail();
   services_.hosts.give_back(std::move(host));
   co_return end;
 }
@@ -249,12 +261,20 @@ awaitable<Outcome> JobRun::keep_retry(Outcome retry, ActionEnd end) {
 
 // ---- record
 
+nlohmann::json JobRun::final_edit(const Outcome& outcome) {
+  nlohmann::json edit = report_ ? report_->take() : nlohmann::json::object();
+  if (outcome.edit.is_null()) return edit;
+  edit.update(outcome.edit);
+  const auto state = job::parse_job_state(edit.value("state", ""));
+  if (state && job::is_final(*state) && !output_.empty()) edit["output"] = output_;
+  return edit;
+}
+
 // Keeps the outcome while the API is away and the job is ours.
 awaitable<Outcome> JobRun::record(Outcome outcome) {
   const bool last_words = outcome.result == RunResult::LeftRunning && !report_->empty();
   if (outcome.edit.is_null() && !last_words) co_return outcome;
-  nlohmann::json edit = report_ ? report_->take() : nlohmann::json::object();
-  if (!outcome.edit.is_null()) edit.update(outcome.edit);
+  nlohmann::json edit = final_edit(outcome);
 
   runtime::BackoffLimits pacing;
   pacing.longest = seconds(10);

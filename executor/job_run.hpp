@@ -13,6 +13,7 @@
 #include "executor/hold.hpp"
 #include "executor/hosts/host_pool.hpp"
 #include "executor/job_report.hpp"
+#include "executor/log_shipping.hpp"
 #include "executor/plugins/catalog.hpp"
 #include "executor/run_outcome.hpp"
 #include "executor/running_action.hpp"
@@ -37,6 +38,7 @@ struct RunServices {
   CancellationWatch& cancellations;
   runtime::TaskGroup& background;
   RunLimits limits;
+  LogShipping& logs;
 };
 
 struct RunRequest {
@@ -76,6 +78,8 @@ class JobRun {
                                      bool& go_on);
   void adopt(cimi::Reply reply);
   Situation situation() const;
+  std::shared_ptr<RunLog> open_log() const;
+  nlohmann::json final_edit(const Outcome& outcome);
 
   const RunServices& services_;
   const Hold& hold_;
@@ -86,6 +90,7 @@ class JobRun {
   std::string etag_;          // of the job as this run knows it; empty when the API gives none
   bool was_running_ = false;  // before this run: an earlier attempt did not end cleanly
   std::optional<JobReport> report_;
+  std::string output_;  // the last lines of the action, once it has ended
   StopOrder order_;
   runtime::Event ending_;
 };

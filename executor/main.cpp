@@ -209,9 +209,11 @@ awaitable<void> Program::work() {
     HostCommand host_command = options_.host_command;
     HostPoolLimits host_limits;
     host_limits.shared_actions = options_.shared_actions;
-    exit_code_ = co_await run_one_job(
-        loop_.context(), *watched_client_, catalog, std::move(host_command), std::move(host_limits),
-        options_.limits, std::move(job_id), options_.drain_timeout, stop_);
+    LogOptions log_options = options_.logs;
+    exit_code_ =
+        co_await run_one_job(loop_.context(), *watched_client_, catalog, std::move(host_command),
+                             std::move(host_limits), options_.limits, std::move(log_options),
+                             metrics_, std::move(job_id), options_.drain_timeout, stop_);
   } else if (logged_in) {
     co_await work_from_queue();
   }

@@ -59,13 +59,14 @@ int exit_code(RunResult result) {
 
 awaitable<int> run_one_job(asio::io_context& loop, WatchedClient& client, const Catalog& catalog,
                            HostCommand host_command, HostPoolLimits host_limits, RunLimits limits,
-                           std::string job_id, runtime::Duration drain_timeout,
-                           runtime::StopSignal& stop) {
+                           LogOptions log_options, telemetry::Metrics& metrics, std::string job_id,
+                           runtime::Duration drain_timeout, runtime::StopSignal& stop) {
   limits.document_wait = std::chrono::seconds(4);
   HostPool hosts(loop, std::move(host_command), std::move(host_limits));
   CancellationWatch cancellations(client);
   runtime::TaskGroup background(loop.get_executor());
-  const RunServices services{loop, client, catalog, hosts, cancellations, background, limits};
+  LogShipping logs(client, background, metrics, std::move(log_options));
+  const RunServices services{loop, client, catalog, hosts, cancellations, background, limits, logs};
   const PullHold hold;
   RunRequest request;
   request.job_id = job_id;
@@ -79,6 +80,8 @@ awaitable<int> run_one_job(asio::io_context& loop, WatchedClient& client, const 
                                 {"action", run.action_name()},
                                 {"result", text(outcome.result)},
                                 {"reason", outcome.reason}});
+  constexpr auto last_logs = std::chrono::seconds(10);
+  logs.end_within(last_logs);
   co_await background.join();
   co_await hosts.close();
   co_return exit_code(outcome.result);

@@ -21,7 +21,7 @@ int exit_code(RunResult result);
 // exit code.
 awaitable<int> run_one_job(asio::io_context& loop, WatchedClient& client, const Catalog& catalog,
                            HostCommand host_command, HostPoolLimits host_limits, RunLimits limits,
-                           std::string job_id, runtime::Duration drain_timeout,
-                           runtime::StopSignal& stop);
+                           LogOptions log_options, telemetry::Metrics& metrics, std::string job_id,
+                           runtime::Duration drain_timeout, runtime::StopSignal& stop);
 
 }  // namespace jobengine::executor

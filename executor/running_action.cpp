@@ -9,6 +9,7 @@
 #include "common/runtime/failure.hpp"
 #include "common/telemetry/log.hpp"
 #include "executor/hosts/shared_threads.hpp"
+#include "executor/hosts/utf8.hpp"
 
 namespace jobengine::executor {
 
@@ -97,6 +98,7 @@ RunningAction::RunningAction(const Surroundings& surroundings, const Hold& hold,
     : client_(surroundings.client),
       background_(surroundings.background),
       limits_(surroundings.limits),
+      log_(surroundings.log),
       hold_(hold),
       job_id_(std::move(job_id)),
       report_(report),
@@ -112,6 +114,9 @@ awaitable<ActionEnd> RunningAction::run(RunMessage message) {
   heard_ = started_;
   lease_sent_ = message.lease;
   action_ = message.action;
+  log_.note_engine(
+      "started on executor " + log_.executor() + ", attempt " + std::to_string(message.attempt),
+      /*is_news=*/false);
   tasks_.spawn(supervise());
   tasks_.spawn(pass_on_report());
   HostListener& listener = *this;
@@ -120,6 +125,7 @@ awaitable<ActionEnd> RunningAction::run(RunMessage message) {
   co_await tasks_.join();
   co_await checkpoints_->close(checkpoint_patience);
   tell_stopped_end();
+  end_log(end);
   co_return judge(std::move(end));
 }
 
@@ -216,6 +222,8 @@ void RunningAction::press(int signal) {
     note_engine_line(signal == SIGKILL ? "killed (SIGKILL)" : "SIGTERM sent");
     return;
   }
+  log_.note_engine("ignores the request to stop since " + time_text(Clock::now() - asked_) +
+                   "; in a thread of the executor it cannot be killed");
   telemetry::warning("a shared action ignores the stop request; it cannot be killed",
                      {{"job", job_id_},
                       {"action", action_},
@@ -253,6 +261,7 @@ void RunningAction::tell_stopped_end() {
 }
 
 void RunningAction::note_engine_line(std::string line) {
+  log_.note_engine(line);
   telemetry::info(line, {{"job", job_id_}, {"action", action_}, {"from", "engine"}});
 }
 
@@ -260,6 +269,19 @@ void RunningAction::tell_late_end() const {
   telemetry::warning(
       "a shared action that ignored the stop request has ended",
       {{"job", job_id_}, {"action", action_}, {"asked-ago", time_text(Clock::now() - asked_)}});
+}
+
+void RunningAction::end_log(const HostRunEnd& end) {
+  // What a kill by others may mean is of no interest after ours.
+  std::string how = pressure_ == Pressure::Killed
+                        ? "its process has ended"
+                        : end.breakdown.substr(0, end.breakdown.find('\n'));
+  if (end.result) {
+    how = "the action returned " + std::to_string(end.result->return_code);
+    const std::string& message = end.result->message;
+    if (!message.empty()) how += ", saying: " + message.substr(0, message.find('\n'));
+  }
+  log_.end(how, /*is_news=*/!end.result || pressure_ != Pressure::None);
 }
 
 ActionEnd RunningAction::judge(HostRunEnd end) const {
@@ -373,20 +395,30 @@ void RunningAction::on_affected_resource(std::string href) {
   report_changed_.raise();
 }
 
+// Warnings and errors are for operators too; the rest is in the job's log, if there is one.
 void RunningAction::on_log(int level, std::string line) {
   heard_of();
+  if (!log_.note(LogStream::Log, line, level) && log_.shipped()) return;
   using telemetry::Level;
   constexpr std::array levels = {Level::Debug, Level::Info, Level::Warning, Level::Error};
   const auto index = static_cast<std::size_t>(std::clamp(level, 0, 3));
-  telemetry::log(levels.at(index), line, {{"job", job_id_}, {"from", "action"}});
+  Level shown = levels.at(index);
+  if (shown == Level::Info && log_.shipped()) shown = Level::Debug;
+  if (telemetry::logs(shown)) {
+    telemetry::log(shown, as_utf8(line), {{"job", job_id_}, {"from", "action"}});
+  }
 }
 
 void RunningAction::on_output(OutputStream stream, std::string_view line) {
   heard_of();
-  telemetry::debug("an action printed",
-                   {{"job", job_id_},
-                    {"stream", stream == OutputStream::Stdout ? "stdout" : "stderr"},
-                    {"line", std::string(line)}});
+  const bool to_stdout = stream == OutputStream::Stdout;
+  const bool kept = log_.note(to_stdout ? LogStream::Stdout : LogStream::Stderr, line);
+  // Where no log is sent, the executor's has the lines; in no case those beyond the limit.
+  if (!kept && log_.shipped()) return;
+  if (!telemetry::logs(telemetry::Level::Debug)) return;
+  telemetry::debug(
+      "an action printed",
+      {{"job", job_id_}, {"stream", to_stdout ? "stdout" : "stderr"}, {"line", as_utf8(line)}});
 }
 
 void RunningAction::refuse_request(std::uint64_t number, const std::string& why) {

@@ -13,6 +13,7 @@
 #include "executor/hold.hpp"
 #include "executor/hosts/action_host.hpp"
 #include "executor/job_report.hpp"
+#include "executor/log_shipping.hpp"
 #include "executor/run_outcome.hpp"
 #include "executor/stop_order.hpp"
 
@@ -37,6 +38,7 @@ class RunningAction final : private HostListener {
     runtime::TaskGroup& background;
     const ActionLimits& limits;
     AttemptKeeper* attempts;  // null: checkpoints are refused
+    RunLog& log;
   };
 
   RunningAction(const Surroundings& surroundings, const Hold& hold, std::string job_id,
@@ -61,6 +63,7 @@ class RunningAction final : private HostListener {
   void tell_stopped_end();
   // What the engine did to the action, for the log of its job.
   void note_engine_line(std::string line);
+  void end_log(const HostRunEnd& end);
   ActionEnd judge(HostRunEnd end) const;
   void refuse_request(std::uint64_t number, const std::string& why);
 
@@ -75,6 +78,7 @@ class RunningAction final : private HostListener {
   cimi::Client& client_;
   runtime::TaskGroup& background_;
   const ActionLimits& limits_;
+  RunLog& log_;
   const Hold& hold_;
   std::string job_id_;
   std::string action_;

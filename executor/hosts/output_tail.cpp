@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "executor/hosts/utf8.hpp"
+
 namespace jobengine::executor {
 
 namespace {
@@ -18,7 +20,7 @@ void OutputTail::keep(std::string_view line) {
     kept = std::move(lines_.front());
     lines_.pop_front();
   }
-  kept.assign(line.substr(0, longest_kept_line));
+  kept.assign(line.substr(0, whole_characters(line, longest_kept_line)));
   lines_.push_back(std::move(kept));
 }
 

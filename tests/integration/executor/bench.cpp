@@ -48,6 +48,8 @@ Bench::Bench(asio::io_context& event_loop, SharedActions shared_actions)
   limits.action.kill_grace = milliseconds(100);
   limits.action.report_pace = milliseconds(20);
   limits.action.renewal = milliseconds(20);
+  log_options.pace = milliseconds(20);
+  log_options.executor = "bench";
   limits.start_wait = std::chrono::seconds(10);
 }
 
@@ -66,7 +68,8 @@ awaitable<std::string> MemoryAttempts::keep(queue::AttemptRecord record) {
 }
 
 awaitable<Outcome> Bench::run(std::string job_id, std::int32_t attempt) {
-  const RunServices services{loop, api, catalog, hosts, cancellations, background, limits};
+  if (!logs_) logs_.emplace(api, background, metrics, log_options);
+  const RunServices services{loop, api, catalog, hosts, cancellations, background, limits, *logs_};
   RunRequest request;
   request.job_id = std::move(job_id);
   request.attempt = attempt;
@@ -80,7 +83,11 @@ awaitable<Outcome> Bench::run(std::string job_id, std::int32_t attempt) {
 }
 
 awaitable<void> Bench::close() {
+  // They refer to what the test has on its stack; the last lines of logs may still be under way.
+  api.trouble = nullptr;
+  api.after_edit = nullptr;
   closing_.raise();
+  if (logs_) logs_->end_within(std::chrono::seconds(5));
   co_await background.join();
   co_await hosts.close();
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "executor/job_run.hpp"
@@ -54,9 +55,12 @@ class Bench {
   executor::CancellationWatch cancellations;
   runtime::TaskGroup background;
   executor::RunLimits limits;
+  executor::LogOptions log_options;  // to be changed before the first run
+  telemetry::Metrics metrics;
   executor::JobRun* current = nullptr;  // during run()
 
  private:
+  std::optional<executor::LogShipping> logs_;
   runtime::Event closing_;
 };
 

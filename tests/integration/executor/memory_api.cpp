@@ -1,5 +1,6 @@
 #include "tests/integration/executor/memory_api.hpp"
 
+#include <string_view>
 #include <utility>
 
 #include "common/job/job_state.hpp"
@@ -20,6 +21,8 @@ Reply reply_of(ReplyKind kind, int status, std::string message) {
   reply.message = std::move(message);
   return reply;
 }
+
+constexpr std::string_view log_path = "/logs";
 
 std::string etag_of(int version) {
   return "\"" + std::to_string(version) + "\"";
@@ -45,6 +48,7 @@ std::string MemoryApi::add_job(const std::string& action, const char* changes) {
 awaitable<Reply> MemoryApi::request(cimi::Request request) {
   auto loop = co_await asio::this_coro::executor;
   co_await asio::post(loop, use_awaitable);
+  if (request.path.ends_with(log_path)) ++log_requests;
   Trouble happening;
   if (trouble) happening = trouble(request);
   if (happening.until) co_await happening.until->wait();
@@ -55,6 +59,9 @@ awaitable<Reply> MemoryApi::request(cimi::Request request) {
 
 Reply MemoryApi::answer(const cimi::Request& request) {
   if (request.path == "job") return search(request);
+  if (request.path.ends_with(log_path)) {
+    return append(request.path.substr(0, request.path.size() - log_path.size()), request);
+  }
   const auto found = jobs_.find(request.path);
   if (found == jobs_.end()) {
     return reply_of(ReplyKind::NotFound, 404, request.path + " not found");
@@ -89,6 +96,42 @@ Reply MemoryApi::edit(const std::string& id, const cimi::Request& request) {
   reply.document = job;
   reply.etag = etag_of(versions_[id]);
   return reply;
+}
+
+Reply MemoryApi::append(const std::string& id, const cimi::Request& request) {
+  if (!has_logs) return reply_of(ReplyKind::NotFound, 404, "undefined action: " + request.path);
+  if (!jobs_.contains(id)) return reply_of(ReplyKind::NotFound, 404, id + " not found");
+  const json body = json::parse(request.body);
+  std::vector<json>& log = logs_[id];
+  std::int64_t next = 0;
+  for (const json& line : log) {
+    if (line["attempt"] == body["attempt"]) ++next;
+  }
+  const auto first = body["first"].get<std::int64_t>();
+  Reply reply = reply_of(ReplyKind::Ok, 200, "");
+  if (first > next) {
+    reply = reply_of(ReplyKind::Conflict, 409, "lines are missing");
+    reply.document["next"] = next;
+    return reply;
+  }
+  std::int64_t number = first;
+  for (json line : body["lines"]) {
+    line["attempt"] = body["attempt"];
+    line["n"] = number;
+    if (number++ < next) continue;
+    log.push_back(line);
+    ++next;
+  }
+  reply.document["next"] = next;
+  return reply;
+}
+
+std::vector<std::string> MemoryApi::log_texts(const std::string& id, const std::string& stream) {
+  std::vector<std::string> texts;
+  for (const json& line : logs_[id]) {
+    if (stream.empty() || line["stream"] == stream) texts.push_back(line["text"]);
+  }
+  return texts;
 }
 
 Reply MemoryApi::search(const cimi::Request& request) const {

@@ -23,6 +23,13 @@ class MemoryApi final : public cimi::Client {
   void touch(const std::string& id) { ++versions_.at(id); }
   void remove_job(const std::string& id) { jobs_.erase(id); }
 
+  // The log of a job: lines with their attempt and number.
+  const std::vector<nlohmann::json>& log(const std::string& id) { return logs_[id]; }
+  // The texts of one stream of it, or of all.
+  std::vector<std::string> log_texts(const std::string& id, const std::string& stream = "");
+  bool has_logs = true;  // false: like an API that does not know the operation
+  int log_requests = 0;  // answered or not
+
   // Every edit that was applied, in order.
   std::vector<nlohmann::json> edits;
 
@@ -42,10 +49,12 @@ class MemoryApi final : public cimi::Client {
  private:
   cimi::Reply answer(const cimi::Request& request);
   cimi::Reply edit(const std::string& id, const cimi::Request& request);
+  cimi::Reply append(const std::string& id, const cimi::Request& request);
   cimi::Reply search(const cimi::Request& request) const;
 
   std::map<std::string, nlohmann::json> jobs_;
   std::map<std::string, int> versions_;
+  std::map<std::string, std::vector<nlohmann::json>> logs_;
 };
 
 }  // namespace jobengine::tests

@@ -76,14 +76,16 @@ long resident_kb() {
 // A test with one host of the printing plugin.
 void on_host(
     const std::function<awaitable<void>(asio::io_context&, std::shared_ptr<HostProcess>)>& body) {
-  run_on_loop([&body](asio::io_context& loop) -> awaitable<void> {
-    HostCommand command = host_command();
-    std::string plugin = good_plugins() + "/printing_actions.so";
-    std::shared_ptr<HostProcess> host =
-        co_await HostProcess::start(loop, std::move(command), std::move(plugin));
-    co_await body(loop, host);
-    co_await host->close();
-  });
+  run_on_loop(
+      [&body](asio::io_context& loop) -> awaitable<void> {
+        HostCommand command = host_command();
+        std::string plugin = good_plugins() + "/printing_actions.so";
+        std::shared_ptr<HostProcess> host =
+            co_await HostProcess::start(loop, std::move(command), std::move(plugin));
+        co_await body(loop, host);
+        co_await host->close();
+      },
+      std::chrono::seconds(200));
 }
 
 RunMessage run_of(const char* action, const char* payload = "null") {

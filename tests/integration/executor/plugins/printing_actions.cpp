@@ -52,7 +52,7 @@ std::int32_t print_lines(void*, const je_host* host, je_job* job) {
 // As many MB as its payload says.
 std::int32_t flood(void*, const je_host* host, je_job* job) {
   std::string block;
-  while (block.size() < 1'000'000) block += "no end of this line, and none of these lines: 50 b\n";
+  while (block.size() < 1'000'000) block += std::string(199, '.') + "\n";
   block.resize(1'000'000);
   for (long left = number_in_payload(host, job); left > 0; --left) {
     for (std::size_t done = 0; done < block.size();) {
