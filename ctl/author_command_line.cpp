@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 
 #include "common/configuration/options.hpp"
 #include "ctl/payload.hpp"
@@ -36,6 +37,8 @@ struct AuthorArguments::Given {
 };
 
 AuthorArguments::AuthorArguments(CLI::App& app) : given_(std::make_unique<Given>()) {
+  const char* executor = std::getenv("JOB_EXECUTOR");
+  if (executor != nullptr && *executor != '\0') given_->executor = executor;
   declare_run(app);
   declare_actions(app);
 }
@@ -81,11 +84,12 @@ void AuthorArguments::declare_actions(CLI::App& app) {
       "actions", "List the actions of an executor or of a directory, or write new ones");
   actions->add_option("NAME", to.actions.name,
                       "Everything about this action, the schema of its payload included");
-  auto* executor = actions
-                       ->add_option("--executor", to.executor,
-                                    "Of this executor: HOST:PORT of its --telemetry-port (default "
-                                    "127.0.0.1:9100)")
-                       ->type_name("URL");
+  auto* executor =
+      actions
+          ->add_option("--executor", to.executor,
+                       "Of this executor: HOST:PORT of its --telemetry-port (default: the "
+                       "environment's JOB_EXECUTOR, or 127.0.0.1:9100)")
+          ->type_name("URL");
   actions
       ->add_option("--actions-dir", to.actions.directory,
                    "Of the files in this folder, instead of an executor's")

@@ -54,7 +54,7 @@ std::string quoted_for_shell(const std::string& text) {
 }
 
 // What makes `jobctl` in another terminal talk to this system: `. DIR/env`.
-void write_environment(const SystemDirectory& directory, const System& system) {
+void write_environment(const SystemDirectory& directory, System& system) {
   std::string text =
       "# Made by `jobctl dev`; for shells: . " + (directory.path() / "env").string() + "\n";
   for (const std::string& variable : system.environment()) {
@@ -62,6 +62,11 @@ void write_environment(const SystemDirectory& directory, const System& system) {
     if (!variable.starts_with("JOB_") || variable.starts_with("JOB_LOG_")) continue;
     text += "export " + variable.substr(0, equals + 1) +
             quoted_for_shell(variable.substr(equals + 1)) + "\n";
+  }
+  for (const auto& process : system.processes()) {
+    if (!process.name.starts_with("job-executor") || process.telemetry_port == 0) continue;
+    text += "export JOB_EXECUTOR=127.0.0.1:" + std::to_string(process.telemetry_port) + "\n";
+    break;
   }
   text += "export PATH=" + quoted_for_shell(own_folder()) + ":\"$PATH\"\n";
   directory.write("env", text);
