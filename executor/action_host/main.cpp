@@ -24,9 +24,11 @@
 #include "executor/action_host/channel.hpp"
 #include "executor/action_host/clean_slate.hpp"
 #include "executor/action_host/crash_report.hpp"
+#include "executor/action_host/executable_action.hpp"
 #include "executor/action_host/job_callbacks.hpp"
 #include "executor/action_host/lease_guard.hpp"
 #include "executor/action_host/plugin_library.hpp"
+#include "executor/action_host/program_process.hpp"
 #include "executor/hosts/host_limits.hpp"
 #include "executor/plugins/action_file.hpp"
 #include "executor/plugins/payload_check.hpp"
@@ -45,8 +47,9 @@ constexpr const char* usage =
     "                   (.action.yaml), one JSON object a line, or {\"refused\": \"reason\"}; "
     "exit\n"
     "                   code 0 or 1; {\"warning\": …} for keys that mean nothing\n"
-    "  --serve FILE     load the plugin and take jobs over descriptor 3, as the executor starts "
-    "it\n"
+    "  --serve FILE     load the plugin, or read the action file, and take jobs over descriptor 3, "
+    "as\n"
+    "                   the executor starts it\n"
     "  --help, --version\n"
     "\n"
     "Before those two, limits for this process and what it starts: --memory BYTES,\n"
@@ -158,7 +161,9 @@ void flush_output() {
   std::fflush(stderr);
 }
 
-[[noreturn]] void serve_plugin(const std::string& file) {
+// Actions: PluginLibrary or ExecutableAction.
+template <class Actions>
+[[noreturn]] void serve(const std::string& file) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   runtime::adopt_orphans();
   report_crashes();
@@ -184,12 +189,12 @@ void flush_output() {
   };
   Channel channel(conversation, receive);
   try {
-    const PluginLibrary library(file);
-    channel.send(ReadyMessage{library.manifests()});
+    const Actions actions(file);
+    channel.send(ReadyMessage{actions.manifests()});
     CleanSlate slate;
     for (;;) {
       RunMessage run = runs.take();
-      const je_action* action = library.find(run.action);
+      const je_action* action = actions.find(run.action);
       if (action == nullptr) throw runtime::Failure("has no action " + run.action);
       JobContext context(std::move(run), channel, stop, answers);
       ResultMessage result = run_action(*action, context, slate);
@@ -219,7 +224,11 @@ int main(int argc, char** argv) {
   }
   const std::string option = arguments.empty() ? "" : arguments[0];
   if (arguments.size() == 2 && option == "--describe") return describe_file(arguments[1]);
-  if (arguments.size() == 2 && option == "--serve") serve_plugin(arguments[1]);
+  if (arguments.size() == 2 && option == "--serve") {
+    if (!is_action_file(arguments[1])) serve<PluginLibrary>(arguments[1]);
+    prepare_for_programs();
+    serve<ExecutableAction>(arguments[1]);
+  }
   if (option == "--help") {
     std::cout << usage;
     return 0;

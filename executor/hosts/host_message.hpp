@@ -23,6 +23,10 @@ inline constexpr std::size_t longest_checkpoint = 256UL * 1024;
 // Nanoseconds of CLOCK_BOOTTIME: the same clock in both processes. 0: without end.
 using LeaseStamp = std::int64_t;
 
+// Beside je_outcome, of executable actions only: the program was killed, or broke its protocol.
+// Judged as the crash of a plugin is.
+inline constexpr std::int32_t outcome_broken = -1;
+
 // ---- executor to host
 
 struct RunMessage {

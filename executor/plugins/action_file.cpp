@@ -26,8 +26,8 @@ using runtime::Failure;
 constexpr const char* folder_key = "folder";
 
 std::vector<std::string> known_keys() {
-  return {"name",         "description", "pull-mode", "payload-schema", "timeout",
-          "idle-timeout", "retry",       "isolation", "labels",         "command"};
+  return {"name",  "description", "pull-mode", "payload-schema", "timeout", "idle-timeout",
+          "retry", "isolation",   "labels",    "command",        "protocol"};
 }
 
 const std::vector<std::string>& known_retry_keys() {

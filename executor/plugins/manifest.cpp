@@ -135,6 +135,13 @@ Isolation isolation_from(const Reader& reader) {
   return Isolation::Shared;
 }
 
+ProgramProtocol protocol_from(const Reader& reader) {
+  const std::string text = reader.text("protocol");
+  if (text.empty() || text == "json-lines") return ProgramProtocol::JsonLines;
+  if (text != "none") reader.refuse("protocol", json(text), "json-lines or none");
+  return ProgramProtocol::None;
+}
+
 json to_json(const RetryPolicy& policy) {
   json on = json::array();
   if (policy.on_crash) on.push_back("crash");
@@ -182,6 +189,7 @@ Manifest manifest_of(const json& document) {
   manifest.command = reader.texts(
       "command", [](std::string_view word) { return word.find('\0') == std::string_view::npos; },
       "a list of texts: the program and its arguments");
+  manifest.protocol = protocol_from(reader);
   const json* schema = reader.find("payload-schema");
   if (schema != nullptr && !schema->is_null()) {
     if (!schema->is_object() && !schema->is_boolean()) {
@@ -203,6 +211,7 @@ json to_json(const Manifest& manifest) {
   document["isolation"] = manifest.isolation == Isolation::Shared ? "shared" : "process";
   document["labels"] = manifest.labels;
   if (!manifest.command.empty()) document["command"] = manifest.command;
+  if (manifest.protocol == ProgramProtocol::None) document["protocol"] = "none";
   if (!manifest.payload_schema.is_null()) document["payload-schema"] = manifest.payload_schema;
   return document;
 }

@@ -17,6 +17,12 @@ enum class Isolation {
   Shared,   // in a thread of the executor: for trusted actions
 };
 
+// What an executable action's program and the engine say to each other.
+enum class ProgramProtocol {
+  JsonLines,  // docs/protocols/executable_actions.md
+  None,       // it reads its payload from stdin and prints text
+};
+
 // When a run that did not succeed is run again. A retry the action itself asks for always counts;
 // the flags add what else does.
 struct RetryPolicy {
@@ -39,6 +45,7 @@ struct Manifest {
   Isolation isolation = Isolation::Process;
   std::vector<std::string> labels;   // an executor must have them all
   std::vector<std::string> command;  // of an executable action; empty: a plugin
+  ProgramProtocol protocol = ProgramProtocol::JsonLines;  // of an executable action
 };
 
 // What is wrong with a manifest: key, value, what was expected.

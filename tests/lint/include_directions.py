@@ -28,7 +28,7 @@ MAY_INCLUDE = {
     'api': COMMON,
     'distributor': COMMON,
     'executor': COMMON,
-    'executor/action_host': {'actions/sdk', 'common/runtime', 'common/zookeeper', 'executor'},
+    'executor/action_host': {'actions/sdk', 'common/configuration', 'common/runtime', 'common/zookeeper', 'executor'},
     'ctl': COMMON,
     'ctl/development': {'common/runtime'},
 }
