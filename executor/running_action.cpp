@@ -327,6 +327,10 @@ ActionEnd RunningAction::judge(HostRunEnd end) const {
     case JE_OUTCOME_SKIPPED:
       made.kind = ActionEnd::Kind::Skipped;
       break;
+    case outcome_broken:
+      made.kind = ActionEnd::Kind::Crashed;
+      made.message = with_output(std::move(made.message), end.output);
+      break;
     default:
       made.kind = ActionEnd::Kind::BrokeOff;
       made.message = "The action ended with the unknown outcome " +
