@@ -111,18 +111,21 @@ TEST_CASE("job-executor --job-id: the log is sent too, behind the lines of an ea
   in_system([](asio::io_context& loop, Servers& servers, Observer& observer) -> awaitable<void> {
     const std::string id =
         co_await observer.submit("print_and_obey", json::parse(R"({"execution-mode": "pull"})"));
-    for (const std::size_t count : {5U, 10U}) {
+    json lines = json::array();
+    for (const std::string marker : {"first", "second"}) {
+      const std::size_t earlier = lines.size();
       auto arguments = servers.pull(id);
-      arguments.insert(arguments.end(), {"--drain-timeout", "100ms"});
+      arguments.insert(arguments.end(), {"--name", marker, "--drain-timeout", "100ms"});
       ExecutorProcess pull(loop, std::move(arguments));
-      co_await log_with(observer, id, "stdout", "waiting for a stop");
-      const auto fresh = count - 5;
-      for (json lines; lines.size() <= fresh;) lines = co_await read_log(observer, id);
+      std::string started = "started on executor " + marker;
+      co_await log_with(observer, id, "engine", std::move(started));
       pull.signal(SIGTERM);
       co_await pull.end();
-      const json lines = co_await read_log(observer, id);
-      CHECK(lines.size() == count);
-      CHECK(has_line(lines, "stdout", "stopping"));
+      lines = co_await read_log(observer, id);
+      REQUIRE(lines.size() > earlier);
+      CHECK(lines[earlier]["text"] == "started on executor " + marker + ", attempt 1");
+      CHECK(lines.back()["text"] == "the action returned 1");
     }
+    for (std::size_t i = 0; i < lines.size(); ++i) CHECK(lines[i]["n"] == i);
   });
 }
