@@ -20,6 +20,7 @@ class ExecutorProcess {
  public:
   ExecutorProcess(asio::io_context& loop, std::vector<std::string> arguments);
   void signal(int number) { process_.signal(number); }
+  bool running() { return !process_.exited().raised(); }
   pid_t pid() const { return process_.pid(); }
   // Its exit code, 128 + signal when one killed it; kills and throws when it does not end.
   awaitable<int> end();
