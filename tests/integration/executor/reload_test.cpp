@@ -118,7 +118,7 @@ TEST_CASE("job-executor: a broken file changes nothing, a removed one withdraws 
 }
 
 TEST_CASE("job-executor: SIGHUP looks again at what was refused") {
-  with_deployment([](asio::io_context& loop, Servers& servers, Observer& observer,
+  with_deployment([](asio::io_context& loop, Servers& servers, Observer&,
                      Deployment& deployment) -> awaitable<void> {
     // Its program is found through a folder that nobody watches.
     const fs::path program = deployment.directory.path() / "elsewhere" / "main.sh";
