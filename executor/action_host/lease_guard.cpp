@@ -35,8 +35,10 @@ void end_process_group() noexcept {
   ::_exit(112);
 }
 
-LeaseGuard::LeaseGuard(std::function<void()> end)
-    : end_(std::move(end)), timer_(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC)) {
+LeaseGuard::LeaseGuard(std::function<void()> end, std::function<void()> unfenced)
+    : end_(std::move(end)),
+      unfenced_(std::move(unfenced)),
+      timer_(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC)) {
   if (timer_ < 0) {
     throw runtime::Failure(std::string("cannot make a timer: ") + std::strerror(errno));
   }
@@ -69,8 +71,8 @@ void LeaseGuard::watch() {
     const bool woken = ::read(timer_, &expirations, sizeof expirations) > 0;
     if (over_) return;
     if (!woken && errno == EINTR) continue;
-    // An action that closed the descriptor: without a timer there is no fence any more.
-    if (!woken) end_();
+    // Without a timer there is no fence any more.
+    if (!woken) unfenced_();
     // A renewal may have come between the expiry and now.
     const LeaseStamp lease = lease_.load();
     if (lease != 0 && now() >= lease) end_();

@@ -16,9 +16,10 @@ namespace jobengine::executor {
 
 class LeaseGuard {
  public:
-  // `end` is called on a thread of the guard. Throws runtime::Failure when the system has no timer
-  // for us.
-  explicit LeaseGuard(std::function<void()> end = end_process_group);
+  // On a thread of the guard: `end` when the lease passes, `unfenced` when the timer was taken away
+  // (an action closed its descriptor). Throws runtime::Failure when the system has no timer for us.
+  LeaseGuard(std::function<void()> end, std::function<void()> unfenced);
+  explicit LeaseGuard(std::function<void()> end = end_process_group) : LeaseGuard(end, end) {}
   ~LeaseGuard();
   LeaseGuard(const LeaseGuard&) = delete;
   LeaseGuard& operator=(const LeaseGuard&) = delete;
@@ -31,6 +32,7 @@ class LeaseGuard {
   void wake_at(LeaseStamp time);
 
   std::function<void()> end_;
+  std::function<void()> unfenced_;
   int timer_ = -1;
   std::atomic<LeaseStamp> lease_{0};
   std::atomic<bool> over_{false};

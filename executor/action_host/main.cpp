@@ -29,6 +29,7 @@
 #include "executor/action_host/lease_guard.hpp"
 #include "executor/action_host/plugin_library.hpp"
 #include "executor/action_host/program_process.hpp"
+#include "executor/hosts/breakdown.hpp"
 #include "executor/hosts/host_limits.hpp"
 #include "executor/plugins/action_file.hpp"
 #include "executor/plugins/payload_check.hpp"
@@ -170,7 +171,8 @@ template <class Actions>
   ::fcntl(conversation, F_SETFD, FD_CLOEXEC);  // programs an action starts do not inherit it
   std::setvbuf(stdout, nullptr, _IOLBF, 0);    // it is a pipe; a crash must not swallow lines
 
-  LeaseGuard guard;
+  // The executor ends what such a host leaves behind, and the record of the job says what it did.
+  LeaseGuard guard(end_process_group, [] { ::_exit(exit_connection_gone); });
   StopFlag stop;
   AnswerBook answers;
   RunQueue runs;

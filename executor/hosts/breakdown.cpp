@@ -18,8 +18,8 @@ std::string breakdown_text(const HostEnd& end) {
   if (!end.given_up.empty()) return "The action broke its process: " + end.given_up;
   if (status.signal_number == 0) {
     if (status.code == exit_connection_gone) {
-      return "The action broke its process: its connection to the executor, descriptor 3, was "
-             "closed";
+      return "The action broke its process: descriptors its host needs were closed, such as its "
+             "connection to the executor (3)";
     }
     return "The action ended its process with exit code " + std::to_string(status.code);
   }
@@ -30,13 +30,13 @@ std::string breakdown_text(const HostEnd& end) {
   return text;
 }
 
-std::string with_memory_limit(std::string message, const std::string& output,
+std::string with_memory_limit(std::string message, const std::string& said,
                               const HostLimits& limits) {
   if (!limits.memory) return message;
   constexpr std::array<std::string_view, 4> words = {"bad_alloc", "Cannot allocate memory",
                                                      "MemoryError", "ut of memory"};
   const bool about_memory = std::any_of(words.begin(), words.end(), [&](std::string_view word) {
-    return message.find(word) != std::string::npos || output.find(word) != std::string::npos;
+    return said.find(word) != std::string::npos;
   });
   if (about_memory) {
     message += "\nThe memory of an action is limited to " + std::to_string(*limits.memory) +

@@ -24,8 +24,9 @@ inline constexpr int exit_connection_gone = 113;
 // 11 (Segmentation fault)", …
 std::string breakdown_text(const HostEnd& end);
 
-// `message`, with the limit on memory behind it when it speaks of memory that was not to be had.
-std::string with_memory_limit(std::string message, const std::string& output,
+// `message`, with the limit on memory behind it when what the action said (its output, its own
+// message) speaks of memory that was not to be had.
+std::string with_memory_limit(std::string message, const std::string& said,
                               const HostLimits& limits);
 
 }  // namespace jobengine::executor

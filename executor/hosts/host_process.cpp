@@ -121,7 +121,8 @@ awaitable<HostRunEnd> HostProcess::run(RunMessage message, HostListener& listene
   if (end.result) {
     renew_lease(0);
     if (end.result->outcome == JE_OUTCOME_FAILED) {
-      end.result->message = with_memory_limit(std::move(end.result->message), {}, limits_);
+      const std::string said = end.result->message;
+      end.result->message = with_memory_limit(std::move(end.result->message), said, limits_);
     }
   } else {
     co_await ended_.wait();

@@ -45,7 +45,7 @@ TEST_CASE("how a host ended is told in a sentence") {
   end.status.code = 3;
   CHECK(breakdown_text(end) == "The action ended its process with exit code 3");
   end.status.code = exit_connection_gone;
-  CHECK_THAT(breakdown_text(end), Catch::Contains("descriptor 3, was closed"));
+  CHECK_THAT(breakdown_text(end), Catch::Contains("descriptors its host needs were closed"));
   end.status.signal_number = SIGSEGV;
   CHECK(breakdown_text(end) ==
         "The action broke its process: killed by signal 11 (Segmentation fault)");
@@ -63,10 +63,14 @@ TEST_CASE("how a host ended is told in a sentence") {
 
 TEST_CASE("a limit on memory is named where memory was not to be had") {
   HostLimits limits;
-  CHECK(with_memory_limit("std::bad_alloc", "", limits) == "std::bad_alloc");
+  CHECK(with_memory_limit("std::bad_alloc", "std::bad_alloc", limits) == "std::bad_alloc");
   limits.memory = 1024;
-  CHECK_THAT(with_memory_limit("std::bad_alloc", "", limits), Catch::Contains("limited to 1024"));
+  CHECK_THAT(with_memory_limit("std::bad_alloc", "std::bad_alloc", limits),
+             Catch::Contains("limited to 1024"));
   CHECK_THAT(with_memory_limit("killed", "what(): std::bad_alloc", limits),
              Catch::Contains("--host-memory"));
   CHECK(with_memory_limit("it broke", "", limits) == "it broke");
+  // Our own guess at a SIGKILL speaks of memory, too.
+  const std::string killed = "killed; if nobody sent it, the system was out of memory";
+  CHECK(with_memory_limit(killed, "last words", limits) == killed);
 }
