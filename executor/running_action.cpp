@@ -272,10 +272,10 @@ void RunningAction::tell_late_end() const {
 }
 
 void RunningAction::end_log(const HostRunEnd& end) {
-  // What a kill by others may mean is of no interest after ours.
-  std::string how = pressure_ == Pressure::Killed
-                        ? "its process has ended"
-                        : end.breakdown.substr(0, end.breakdown.find('\n'));
+  // After a signal of ours its end breaks no promise.
+  const bool ours = pressure_ == Pressure::Terminated || pressure_ == Pressure::Killed;
+  std::string how =
+      ours ? "its process has ended" : end.breakdown.substr(0, end.breakdown.find('\n'));
   if (end.result) {
     how = "the action returned " + std::to_string(end.result->return_code);
     const std::string& message = end.result->message;

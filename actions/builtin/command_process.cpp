@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <string_view>
 #include <system_error>
 
 #include "actions/builtin/running_command.hpp"
@@ -24,11 +25,25 @@ using Milliseconds = std::chrono::milliseconds;
 // this.
 constexpr Milliseconds drain_limit{1000};
 
+// To our own stream, which is the log of the job. Nobody there to read it: it is lost.
+void pass_on(int stream, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto count = ::write(stream, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
 // Reads what is there; closes at the end of the stream.
-void read_some(Descriptor& from, Tail& into) {
+void read_some(Descriptor& from, Tail& into, int stream) {
   std::array<char, 65536> buffer;
   const auto count = ::read(from.number(), buffer.data(), buffer.size());
-  if (count > 0) into.add({buffer.data(), static_cast<std::size_t>(count)});
+  if (count > 0) {
+    const std::string_view bytes(buffer.data(), static_cast<std::size_t>(count));
+    into.add(bytes);
+    pass_on(stream, bytes);
+  }
   if (count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN)) from.close();
 }
 
@@ -69,8 +84,9 @@ class Follower {
       if (errno == EINTR) return;
       throw std::system_error(errno, std::generic_category(), "poll");
     }
-    if (polled[0].revents != 0) read_some(running_.output(), result_.standard_output);
-    if (polled[1].revents != 0) read_some(running_.errors(), result_.standard_error);
+    if (polled[0].revents != 0)
+      read_some(running_.output(), result_.standard_output, STDOUT_FILENO);
+    if (polled[1].revents != 0) read_some(running_.errors(), result_.standard_error, STDERR_FILENO);
     has_ended_ = polled[2].revents != 0;
     stop_seen_ = polled[3].revents != 0;
   }

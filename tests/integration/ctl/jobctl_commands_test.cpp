@@ -237,3 +237,15 @@ TEST_CASE("jobctl health: asks a process of the engine", "[ctl]") {
   REQUIRE(dead.code == 1);
   REQUIRE_THAT(dead.err, Contains(port));
 }
+
+TEST_CASE("jobctl: what a command prints is in the log of its job, by stream") {
+  const std::string job = submitted(
+      {"run_command", "--payload", R"({"argv": ["sh", "-c", "echo to out; echo to err >&2"]})"});
+  wait_for_state(job, "SUCCESS");
+  tests::run_on_loop([&](asio::io_context&) -> awaitable<void> {
+    auto there = [&] { return ctl({"logs", "--stream", "stderr", job}).out == "to err\n"; };
+    const bool in_time = co_await tests::eventually(there);
+    CHECK(in_time);
+  });
+  CHECK(ctl({"logs", "--stream", "stdout", job}).out == "to out\n");
+}
