@@ -77,6 +77,7 @@ awaitable<bool> QueueKeeper::look_and_repair(const Pass& pass) {
   publish(*view, plan);
   co_await push(std::move(plan.pushes), pass);
   co_await remove(std::move(plan.removals), pass);
+  co_await sweep_records(pass);
   co_return !pass.over->raised();
 }
 
@@ -248,6 +249,16 @@ awaitable<void> QueueKeeper::remove(std::vector<Removal> removals, const Pass& p
                  "Entries removed, by what was wrong with them", {{"reason", reason}})
         .add();
     telemetry::info("removed a dead entry", {{"entry", removal.name.text()}, {"reason", reason}});
+  }
+}
+
+// Executors of other makes consume entries without the records our executors keep beside them.
+awaitable<void> QueueKeeper::sweep_records(const Pass& pass) {
+  if (pass.over->raised() || !pass.may_write()) co_return;
+  auto asked = queue_.sweep_attempt_records();
+  const auto swept = co_await unless(*pass.over, std::move(asked));
+  if (swept && *swept > 0) {
+    telemetry::info("removed attempt records whose entries are gone", {{"records", *swept}});
   }
 }
 

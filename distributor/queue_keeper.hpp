@@ -51,6 +51,7 @@ class QueueKeeper final : public Distribution {
   awaitable<bool> judge_entries(View& view, const Pass& pass);
   awaitable<void> push(std::vector<Push> pushes, const Pass& pass);
   awaitable<void> remove(std::vector<Removal> removals, const Pass& pass);
+  awaitable<void> sweep_records(const Pass& pass);
   awaitable<bool> wait_for_room(const Pass& pass);
   void publish(const View& view, const RepairPlan& plan);
 

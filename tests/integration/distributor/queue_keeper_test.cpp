@@ -172,3 +172,30 @@ TEST_CASE("queue keeper: what waits in the store is fed in as the queue drains",
     co_await scene.end();
   });
 }
+
+TEST_CASE("queue keeper: attempt records that outlived their entries are removed, others stay",
+          "[distributor][keeper]") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    Scene scene(loop);
+    const std::string alive = scene.job("QUEUED");
+    co_await scene.queue.put(alive, 50);
+    runtime::Event stop;
+    auto taken = co_await scene.queue.take(stop);
+    REQUIRE(taken);
+    queue::AttemptRecord record;
+    record.checkpoint = "1";
+    co_await scene.queue.keep_record(*taken, std::move(record));
+    const std::string orphan = "/job/attempts/entry-050-0000000999";
+    co_await scene.session->create(orphan, "{}", zookeeper::CreateMode::Persistent);
+    scene.begin();
+    const auto deadline = runtime::Clock::now() + 30s;
+    Ids left;
+    while (left.size() != 1 && runtime::Clock::now() < deadline) {
+      co_await stop.wait_for(20ms);
+      const auto listed = co_await scene.session->children("/job/attempts", nullptr);
+      left = listed.names;
+    }
+    CHECK(left == Ids{taken->name().text()});
+    co_await scene.end();
+  });
+}
