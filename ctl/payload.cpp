@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "common/configuration/options.hpp"
@@ -17,8 +16,19 @@ namespace {
 
 using configuration::UsageError;
 
-std::string read_all(std::istream& stream) {
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+// More than any API takes; and a device may never end.
+constexpr std::size_t most_bytes = 64UL * 1024 * 1024;
+
+std::string read_all(std::istream& stream, const std::string& option) {
+  std::string text;
+  std::string part(64UL * 1024, '\0');
+  while (stream.read(part.data(), static_cast<std::streamsize>(part.size())), stream.gcount() > 0) {
+    text.append(part, 0, static_cast<std::size_t>(stream.gcount()));
+    if (text.size() > most_bytes) {
+      throw UsageError(option + ": there are more than " + std::to_string(most_bytes) + " bytes");
+    }
+  }
+  return text;
 }
 
 std::string read_file(const std::string& name, const std::string& option) {
@@ -30,7 +40,7 @@ std::string read_file(const std::string& name, const std::string& option) {
     throw UsageError(option + ": cannot read " + name + ": " +
                      (directory ? "it is a directory" : std::strerror(errno)));
   }
-  return read_all(file);
+  return read_all(file, option);
 }
 
 std::string without_blanks_around(const std::string& text) {
@@ -51,7 +61,7 @@ std::string read_json(const std::string& argument, const std::string& option) {
   std::string text = argument;
   if (argument == "-") {
     origin = "standard input";
-    text = read_all(std::cin);
+    text = read_all(std::cin, option);
   } else if (argument == "@") {
     throw UsageError(option + ": the name of a file is missing behind @");
   } else if (argument.starts_with('@')) {

@@ -9,6 +9,7 @@
 
 #include "common/runtime/event_loop.hpp"
 #include "common/runtime/failure.hpp"
+#include "common/telemetry/log.hpp"
 #include "executor/action_run/trial.hpp"
 #include "executor/hosts/host_environment.hpp"
 
@@ -35,6 +36,11 @@ int run_trial() {
   const std::string text{std::istreambuf_iterator<char>(std::cin),
                          std::istreambuf_iterator<char>()};
   TrialRequest request = parse_trial_request(text);
+  // What its people want to know is in the report.
+  telemetry::LogOptions quiet;
+  quiet.program = "job-action-run";
+  quiet.level = telemetry::Level::Critical;
+  telemetry::start_logging(quiet);
   TrialReport report(stdout, request.json);
   runtime::EventLoop loop;
   runtime::StopSignal stop(loop.context());

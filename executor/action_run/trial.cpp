@@ -211,12 +211,12 @@ void Trial::on_checkpoint(CheckpointMessage checkpoint) {
 
 int Trial::told_end(const HostRunEnd& end) {
   if (!stopped_because_.empty() && !end.result) {
-    report_.tell("result", "stopped, because " + stopped_because_ + ": " + end.breakdown,
-                 {{"state", "FAILED"}, {"text", end.breakdown}});
+    report_.tell("result", "stopped, because " + stopped_because_,
+                 {{"state", "FAILED"}, {"text", "stopped, because " + stopped_because_}});
     return trial_failed;
   }
   if (!end.result) {
-    report_.tell("result", "FAILED: the action broke its process: " + end.breakdown,
+    report_.tell("result", "FAILED: " + end.breakdown,
                  {{"state", "FAILED"}, {"text", end.breakdown}});
     return trial_failed;
   }

@@ -54,7 +54,8 @@ TEST_CASE("run: each end has its exit code") {
   CHECK(tried({"test_leave_running"}).code == 4);
   const auto crashed = tried({"test_crash"});
   CHECK(crashed.code == 3);
-  CHECK_THAT(crashed.out, Contains("broke its process"));
+  CHECK_THAT(crashed.out, Contains("result     FAILED: The action broke its process: killed by"));
+  CHECK(crashed.err.empty());
 }
 
 TEST_CASE("run: a payload the schema does not allow is told, and nothing is run") {

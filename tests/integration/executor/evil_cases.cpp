@@ -1,5 +1,7 @@
 #include "tests/integration/executor/evil_cases.hpp"
 
+#include "tests/support/sanitized_build.hpp"
+
 namespace jobengine::tests {
 
 namespace {
@@ -85,13 +87,7 @@ std::vector<EvilCase> meddlers() {
 }  // namespace
 
 bool is_sanitized() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return true;
-#elif defined(__has_feature)
-  return __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-  return false;
-#endif
+  return sanitized_build;
 }
 
 std::vector<EvilCase> evil_cases() {

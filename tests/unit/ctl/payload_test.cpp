@@ -43,3 +43,8 @@ TEST_CASE("job ids: are accepted with and without job/", "[ctl]") {
   REQUIRE_THROWS_WITH(ctl::job_id("deployment/1"), Contains("'deployment/1'"));
   REQUIRE_THROWS_AS(ctl::job_id(""), UsageError);
 }
+
+TEST_CASE("payload: what never ends is refused", "[ctl]") {
+  REQUIRE_THROWS_WITH(ctl::read_json("@/dev/zero", "--checkpoint"),
+                      Contains("--checkpoint") && Contains("more than"));
+}
