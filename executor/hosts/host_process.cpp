@@ -222,7 +222,9 @@ awaitable<void> HostProcess::end_unless_ended() {
   constexpr auto grace = std::chrono::milliseconds(200);
   const bool ended_late = co_await child_->exited().wait_for(grace);
   if (ended_late || !broken_reason_.empty()) co_return;
-  break_off("it closed its connection to the executor and lived on");
+  break_off(
+      "descriptors its host needs were closed, such as its connection to the executor (3), and it "
+      "lived on");
 }
 
 // A process keeps its number when it executes another program.
