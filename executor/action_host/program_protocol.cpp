@@ -225,9 +225,15 @@ ProgramResult result_from(const Reader& reader) {
   return result;
 }
 
+// What is nested too deep goes as a text, too: writing it again is recursive.
 json parsed_or_text(std::string_view text) {
-  json value = json::parse(text, nullptr, false);
-  return value.is_discarded() ? json(std::string(text)) : value;
+  bool too_deep = false;
+  const auto watch_depth = [&too_deep](int depth, json::parse_event_t, json&) {
+    too_deep = too_deep || depth > deepest_nesting;
+    return !too_deep;
+  };
+  json value = json::parse(text, watch_depth, false);
+  return too_deep || value.is_discarded() ? json(std::string(text)) : value;
 }
 
 }  // namespace

@@ -87,7 +87,7 @@ class _Conversation:
             self._answered.notify_all()
 
     def say(self, kind, **members):
-        line = json.dumps({'type': kind, **members}) + '\n'
+        line = json.dumps({'type': kind, **members}, ensure_ascii=False, allow_nan=False) + '\n'
         with self._lock:
             self._sink.write(line)
             self._sink.flush()
@@ -218,7 +218,12 @@ def _result_of(handler, job):
         if returned is None or returned is True:
             return {'outcome': 'success'}
         if isinstance(returned, int):
-            return {'outcome': 'success'} if returned == 0 else {'outcome': 'failed', 'return-code': returned}
+            if returned == 0:
+                return {'outcome': 'success'}
+            if 0 < returned < 2**31:
+                return {'outcome': 'failed', 'return-code': returned}
+            return {'outcome': 'failed', 'return-code': 1,
+                    'message': f'the handler returned {returned}, which is no return code; recorded as 1'}
         raise TypeError(f'the handler returned {returned!r}; expected None or a return code')
     except _End as end:
         return end.result
@@ -232,7 +237,8 @@ def run(handler):
     # The conversation has the true stdin and stdout to itself: print() becomes a line of the job's log, and what the handler
     # starts inherits neither.
     source = os.fdopen(os.dup(0), 'r', encoding='utf-8')
-    sink = os.fdopen(os.dup(1), 'w', encoding='utf-8')
+    # Names of files need not be UTF-8.
+    sink = os.fdopen(os.dup(1), 'w', encoding='utf-8', errors='replace')
     os.dup2(2, 1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

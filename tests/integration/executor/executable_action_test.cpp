@@ -100,6 +100,16 @@ TEST_CASE("program: a job it leaves running stays so") {
   });
 }
 
+TEST_CASE("program: a payload nested without end breaks nothing") {
+  on_bench([](Bench& bench) -> awaitable<void> {
+    const json changes = {{"payload", std::string(20000, '[') + std::string(20000, ']')},
+                          {"target-resource", {{"href", "reads/nothing"}}}};
+    const std::string id = bench.api.add_job("program_acts", changes.dump().c_str());
+    co_await bench.run(id);
+    CHECK(bench.api.job(id)["state"] == "SUCCESS");
+  });
+}
+
 TEST_CASE("program: a large payload it never reads blocks nobody") {
   on_bench([](Bench& bench) -> awaitable<void> {
     const json changes = {{"payload", json{{"pad", std::string(5UL << 20, 'x')}}.dump()},

@@ -64,6 +64,10 @@ class ModuleTest(unittest.TestCase):
         for body, result in [
                 ('return 3', {'outcome': 'failed', 'return-code': 3}),
                 ('return 0', {'outcome': 'success'}),
+                ('return -1', {'outcome': 'failed', 'return-code': 1,
+                               'message': 'the handler returned -1, which is no return code; recorded as 1'}),
+                ('raise ValueError("odd " + b"\\xff".decode("utf-8", "surrogateescape"))',
+                 {'outcome': 'failed', 'message': 'ValueError: odd ?'}),
                 ('return "x"', {'outcome': 'failed', 'message': "TypeError: the handler returned 'x'; expected None or a return code"}),
                 ('job.fail("no luck", 7)', {'outcome': 'failed', 'message': 'no luck', 'return-code': 7}),
                 ('job.retry_later("busy", delay=2)', {'outcome': 'retry-later', 'message': 'busy', 'retry-delay': 2}),
