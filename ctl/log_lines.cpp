@@ -13,7 +13,7 @@ std::string text_at(const nlohmann::json& line, const char* name) {
 
 std::string log_line_text(const nlohmann::json& line, bool timestamps) {
   if (!line.is_object()) return {};
-  const auto text = text_at(line, "text") + "\n";
+  auto text = text_at(line, "text") + "\n";
   if (!timestamps) return text;
   constexpr std::size_t widest = 11;  // "log/warning"
   auto source = text_at(line, "stream");

@@ -95,7 +95,7 @@ bool take_argument(HostLimits& limits, std::string_view name, std::string_view v
       throw runtime::Failure(std::string(name) + ": \"" + std::string(value) +
                              "\" is no number; expected one like 1024");
     }
-    limits.*kind.field = *number;
+    limits.*kind.field = number;
     return true;
   }
   return false;

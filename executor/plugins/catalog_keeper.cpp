@@ -147,8 +147,11 @@ std::vector<std::string> CatalogKeeper::list(bool first) {
   std::vector<std::string> watched;
   for (const ActionDirectory& directory : options_.directories) {
     std::vector<std::string> subfolders;
-    add_names(directory.path, watched, &subfolders);
-    for (const std::string& subfolder : subfolders) add_names(subfolder, watched, nullptr);
+    // What cannot be read is told below, where its files are wanted.
+    static_cast<void>(add_names(directory.path, watched, &subfolders));
+    for (const std::string& subfolder : subfolders) {
+      static_cast<void>(add_names(subfolder, watched, nullptr));
+    }
     folders.push_back(directory.path);
     folders.insert(folders.end(), subfolders.begin(), subfolders.end());
   }
@@ -164,7 +167,9 @@ std::vector<std::string> CatalogKeeper::list(bool first) {
                                       " cannot be read: " + error.message());
     }
     if (error) unreadable_.insert(directory.path);
-    for (const std::string& subfolder : subfolders) add_names(subfolder, files, nullptr);
+    for (const std::string& subfolder : subfolders) {
+      static_cast<void>(add_names(subfolder, files, nullptr));
+    }
   }
   return files;
 }
