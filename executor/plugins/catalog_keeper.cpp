@@ -34,10 +34,9 @@ std::string now_text() {
   return text.data();
 }
 
-// The names of both sorts in `folder`; error: it cannot be read.
-std::error_code add_names(const fs::path& folder, std::vector<std::string>& files,
-                          std::vector<std::string>* subfolders) {
-  std::error_code error;
+// The names of both sorts in `folder`; `error`, when it cannot be read.
+void add_names(const fs::path& folder, std::vector<std::string>& files,
+               std::vector<std::string>* subfolders, std::error_code& error) {
   std::vector<std::string> found;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const std::string path = it->path().string();
@@ -54,7 +53,6 @@ std::error_code add_names(const fs::path& folder, std::vector<std::string>& file
   std::sort(found.begin(), found.end());
   files.insert(files.end(), found.begin(), found.end());
   if (subfolders != nullptr) std::sort(subfolders->begin(), subfolders->end());
-  return error;
 }
 
 void replace_all(std::string& text, const std::string& what, const std::string& with) {
@@ -148,9 +146,10 @@ std::vector<std::string> CatalogKeeper::list(bool first) {
   for (const ActionDirectory& directory : options_.directories) {
     std::vector<std::string> subfolders;
     // What cannot be read is told below, where its files are wanted.
-    static_cast<void>(add_names(directory.path, watched, &subfolders));
+    std::error_code unheeded;
+    add_names(directory.path, watched, &subfolders, unheeded);
     for (const std::string& subfolder : subfolders) {
-      static_cast<void>(add_names(subfolder, watched, nullptr));
+      add_names(subfolder, watched, nullptr, unheeded);
     }
     folders.push_back(directory.path);
     folders.insert(folders.end(), subfolders.begin(), subfolders.end());
@@ -161,14 +160,16 @@ std::vector<std::string> CatalogKeeper::list(bool first) {
   unreadable_.clear();
   for (const ActionDirectory& directory : options_.directories) {
     std::vector<std::string> subfolders;
-    const std::error_code error = add_names(directory.path, files, &subfolders);
+    std::error_code error;
+    add_names(directory.path, files, &subfolders, error);
     if (error && first && directory.required) {
       throw configuration::UsageError("--actions-dir: the directory " + directory.path +
                                       " cannot be read: " + error.message());
     }
     if (error) unreadable_.insert(directory.path);
     for (const std::string& subfolder : subfolders) {
-      static_cast<void>(add_names(subfolder, files, nullptr));
+      std::error_code unheeded;
+      add_names(subfolder, files, nullptr, unheeded);
     }
   }
   return files;
