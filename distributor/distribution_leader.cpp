@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/runtime/crash_point.hpp"
 #include "common/runtime/failure.hpp"
 #include "common/telemetry/log.hpp"
 #include "distributor/interruptible.hpp"
@@ -71,8 +72,10 @@ awaitable<void> DistributionLeader::lead_with_ledger(std::function<bool()> may_w
     pass.give_up_at = start_of_next(pass.tick);
     const PassOutcome outcome = co_await work_on(pass);
     if (outcome == PassOutcome::Done && may_write()) {
+      JE_CRASH_POINT("distributor.close.before");
       auto closing = ledger_.write(*kept, pass.tick, /*open=*/false);
       co_await unless(over, std::move(closing));
+      JE_CRASH_POINT("distributor.close.after");
     } else if (!over.raised()) {
       telemetry::warning("a tick was not finished before the next",
                          {{"distribution", distribution_.name()}, {"tick", text(pass.tick)}});
@@ -89,8 +92,10 @@ awaitable<std::optional<LedgerEntry>> DistributionLeader::claim_next(
   if (!due || !may_write()) co_return std::nullopt;
   // After a long wait (a machine that slept) a later tick may have come due as well.
   if (kept.last) tick = schedule.next(*kept.last, now());
+  JE_CRASH_POINT("distributor.claim.before");
   auto claiming = ledger_.write(kept, tick, /*open=*/true);
   auto claimed = co_await unless(over, std::move(claiming));
+  JE_CRASH_POINT("distributor.claim.after");
   if (!claimed) co_return std::nullopt;
   co_return *claimed;
 }

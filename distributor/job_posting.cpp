@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/runtime/backoff.hpp"
+#include "common/runtime/crash_point.hpp"
 #include "common/runtime/task_group.hpp"
 #include "common/telemetry/log.hpp"
 #include "distributor/api_search.hpp"
@@ -42,8 +43,10 @@ class Round {
   awaitable<void> post_next() {
     while (next_ < jobs_.size() && !pass_.over->raised() && pass_.may_write()) {
       json job = std::move(jobs_[next_++]);
+      JE_CRASH_POINT("distributor.post.before");
       auto request = client_.add("job", job);
       auto reply = co_await unless(*pass_.over, std::move(request));
+      JE_CRASH_POINT("distributor.post.after");
       if (reply && reply->ok()) {
         ++created_;
         telemetry::debug("job created",

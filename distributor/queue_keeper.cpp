@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "common/job/job.hpp"
+#include "common/runtime/crash_point.hpp"
 #include "common/runtime/failure.hpp"
 #include "common/runtime/task_group.hpp"
 #include "common/telemetry/log.hpp"
@@ -225,8 +226,10 @@ awaitable<void> QueueKeeper::push(std::vector<Push> pushes, const Pass& pass) {
     for (std::size_t i = start; i < end; ++i) {
       requests.push_back(queue::PutRequest{pushes[i].job_id, pushes[i].priority});
     }
+    JE_CRASH_POINT("keeper.push.before");
     auto asked = queue_.put_all(std::move(requests));
     const auto replies = co_await unless(*pass.over, std::move(asked));
+    JE_CRASH_POINT("keeper.push.after");
     if (!replies) co_return;
     pushed_.add(static_cast<double>(replies->size()));
   }
@@ -239,8 +242,10 @@ awaitable<void> QueueKeeper::push(std::vector<Push> pushes, const Pass& pass) {
 awaitable<void> QueueKeeper::remove(std::vector<Removal> removals, const Pass& pass) {
   for (const Removal& removal : removals) {
     if (pass.over->raised() || !pass.may_write()) co_return;
+    JE_CRASH_POINT("keeper.remove.before");
     auto asked = queue_.remove_untaken(removal.name);
     const auto removed = co_await unless(*pass.over, std::move(asked));
+    JE_CRASH_POINT("keeper.remove.after");
     if (!removed) co_return;
     if (!*removed) continue;
     const std::string reason = text(removal.trouble);

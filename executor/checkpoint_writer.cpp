@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/runtime/crash_point.hpp"
 #include "executor/hosts/host_message.hpp"
 
 namespace jobengine::executor {
@@ -55,6 +56,7 @@ awaitable<void> CheckpointWriter::write() {
     const std::vector<std::uint64_t> served = std::exchange(waiting_, {});
     std::string text = std::move(latest_);
     const std::string why = co_await keep_in(*keeper_, std::move(text));
+    JE_CRASH_POINT("executor.checkpoint.kept");
     for (const std::uint64_t request : served) answer_(request, why);
   }
   for (const std::uint64_t request : std::exchange(waiting_, {})) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "common/runtime/crash_point.hpp"
 #include "common/runtime/failure.hpp"
 #include "common/telemetry/log.hpp"
 #include "executor/entry_hold.hpp"
@@ -232,6 +233,7 @@ awaitable<void> Executor::finish(queue::TakenEntry entry, Outcome outcome) {
       parked_ < options_.most_parked) {
     ++parked_;
     backoff_.forget(name);
+    JE_CRASH_POINT("executor.park.before");
     background_.spawn(park(std::move(entry), *waits_until));
     co_return;
   }

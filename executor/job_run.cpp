@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/runtime/backoff.hpp"
+#include "common/runtime/crash_point.hpp"
 #include "common/runtime/failure.hpp"
 #include "common/telemetry/log.hpp"
 
@@ -89,6 +90,7 @@ awaitable<std::optional<Outcome>> JobRun::fetch() {
   runtime::Duration pause = milliseconds(50);
   for (;;) {
     cimi::Reply reply = co_await services_.client.get(request_.job_id);
+    JE_CRASH_POINT("executor.fetch.after");
     std::optional<Outcome> outcome = after_fetch(reply);
     if (!outcome) {
       try {
@@ -123,8 +125,10 @@ awaitable<std::optional<Outcome>> JobRun::start() {
     edit["state"] = job::text(job::JobState::Running);
     cimi::EditOptions options;
     options.if_match = etag_;
+    JE_CRASH_POINT("executor.start.before");
     cimi::Reply reply =
         co_await services_.client.edit(request_.job_id, std::move(edit), std::move(options));
+    JE_CRASH_POINT("executor.start.after");
     StartVerdict verdict = after_start_edit(reply);
     if (verdict.started) {
       etag_ = std::move(reply.etag);
@@ -223,7 +227,9 @@ awaitable<ActionEnd> JobRun::perform() {
   const RunningAction::Surroundings surroundings{
       services_.loop, services_.client, services_.background, limits, request_.attempts, *log};
   RunningAction running(surroundings, hold_, request_.job_id, *report_, order_, etag_, host);
+  JE_CRASH_POINT("executor.action.before");
   end = co_await running.run(std::move(message));
+  JE_CRASH_POINT("executor.action.after");
   output_ = log->tail();
   services_.hosts.give_back(std::move(host));
   co_return end;
@@ -253,7 +259,9 @@ awaitable<Outcome> JobRun::keep_retry(Outcome retry, ActionEnd end) {
   note.ended = now;
   note.how = end.message;
   record.note(std::move(note));
+  JE_CRASH_POINT("executor.retry.before");
   const std::string why = co_await request_.attempts->keep(std::move(record));
+  JE_CRASH_POINT("executor.retry.kept");
   if (why.empty()) co_return retry;
   if (!hold_.holds()) co_return lease_lost();
   co_return retry_not_kept(end, *job_, why);
@@ -299,8 +307,10 @@ awaitable<Outcome> JobRun::record(Outcome outcome) {
     // A late edit of a run that has lost its lock meets the next run's changes, not its own.
     cimi::EditOptions options;
     options.if_match = etag_;
+    JE_CRASH_POINT("executor.record.before");
     const cimi::Reply reply =
         co_await services_.client.edit(request_.job_id, std::move(sent), std::move(options));
+    JE_CRASH_POINT("executor.record.after");
     switch (after_record_edit(reply)) {
       case RecordVerdict::Recorded:
         co_return outcome;

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <utility>
 
+#include "common/runtime/crash_point.hpp"
 #include "common/runtime/failure.hpp"
 #include "common/telemetry/log.hpp"
 #include "executor/hosts/shared_threads.hpp"
@@ -351,6 +352,7 @@ awaitable<void> RunningAction::pass_on_report() {
     nlohmann::json edit = report_.take();
     nlohmann::json sent = edit;
     const cimi::Reply reply = co_await client_.edit(job_id_, std::move(sent));
+    JE_CRASH_POINT("executor.report.after");
     switch (reply.kind) {
       case cimi::ReplyKind::Ok:
         etag_ = reply.etag;

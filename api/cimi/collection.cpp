@@ -9,6 +9,7 @@
 #include "api/cimi/document_text.hpp"
 #include "api/cimi/schema.hpp"
 #include "api/cimi/search_parameters.hpp"
+#include "common/runtime/crash_point.hpp"
 
 namespace jobengine::api::cimi {
 namespace {
@@ -310,7 +311,9 @@ awaitable<http::Response> Collection::add(Call call) {
   std::vector<store::Change> changes(1);
   changes[0].id = id;
   changes[0].decide = [put = std::move(put)](const store::StoredDocument*) { return put; };
+  JE_CRASH_POINT("api.add.before");
   const auto stored = co_await store_.change(std::move(changes));
+  JE_CRASH_POINT("api.add.stored");
   committed(*stored.at(0));
   co_return created_response(id);
 }
@@ -335,7 +338,9 @@ awaitable<store::StoredDocument> Collection::change_one(Call call, Edit decide) 
     }
     return decision;
   };
+  JE_CRASH_POINT("api.edit.before");
   auto stored = co_await store_.change(std::move(changes));
+  JE_CRASH_POINT("api.edit.stored");
   if (*refused) throw CimiError(**refused);
   committed(*stored.at(0));
   co_return std::move(*stored.at(0));

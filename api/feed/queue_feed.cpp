@@ -9,6 +9,7 @@
 
 #include "api/feed/feed_plan.hpp"
 #include "common/runtime/backoff.hpp"
+#include "common/runtime/crash_point.hpp"
 #include "common/runtime/failure.hpp"
 #include "common/runtime/task_group.hpp"
 #include "common/telemetry/log.hpp"
@@ -185,7 +186,9 @@ awaitable<void> QueueFeed::State::adopt_entries() {
 awaitable<void> QueueFeed::State::push(std::vector<store::AwaitingEntry> due) {
   std::vector<queue::PutRequest> requests;
   for (const auto& job : due) requests.push_back({job.id, job.priority});
+  JE_CRASH_POINT("api.push.before");
   const auto replies = co_await queue.put_all(std::move(requests));
+  JE_CRASH_POINT("api.push.after");
   std::vector<store::Store::EntryMade> made;
   for (std::size_t at = 0; at < replies.size(); ++at) {
     if (replies[at].outcome == queue::PutOutcome::Done) {
@@ -197,6 +200,7 @@ awaitable<void> QueueFeed::State::push(std::vector<store::AwaitingEntry> due) {
   look.depth += made.size();
   pushed.add(static_cast<double>(made.size()));
   co_await store.entries_made(std::move(made));
+  JE_CRASH_POINT("api.push.noted");
 }
 
 QueueFeed::QueueFeed(asio::io_context& loop, zookeeper::Session& session,

@@ -31,6 +31,10 @@ target_compile_definitions(je_compiler_settings INTERFACE
   SPDLOG_FMT_EXTERNAL
   JE_VERSION="${PROJECT_VERSION}")
 
+if(JE_CRASH_POINTS)
+  target_compile_definitions(je_compiler_settings INTERFACE JE_CRASH_POINTS)
+endif()
+
 target_link_options(je_compiler_settings INTERFACE
   $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-Wl,--version-script=${PROJECT_SOURCE_DIR}/common/cmake/own_asio.map>)
 

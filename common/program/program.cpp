@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "common/runtime/crash_point.hpp"
 #include "common/runtime/failure.hpp"
 #include "common/telemetry/log.hpp"
 #include "common/zookeeper/c_client_log.hpp"
@@ -274,6 +275,7 @@ int run(const configuration::ProgramDeclaration& program, int argc, char** argv,
   // A reader that goes away is an error of that write, not the end of the program.
   std::signal(SIGPIPE, SIG_IGN);
   try {
+    runtime::check_crash_request();
     return run_body(program, argc, argv, body);
   } catch (const UsageError& failure) {
     return usage_error(program, failure.what());

@@ -1,5 +1,6 @@
 // How locks end: consume and release. An answer that was lost is resolved by looking.
 #include "common/queue/queue_core.hpp"
+#include "common/runtime/crash_point.hpp"
 
 namespace jobengine::queue {
 
@@ -21,7 +22,9 @@ awaitable<FinishOutcome> QueueCore::consume(TakenEntry entry) {
     operations.push_back(zookeeper::remove_operation(lock_path(name)));
     const bool with_record = entry.kept()->exists;
     if (with_record) operations.push_back(zookeeper::remove_operation(record_path(name)));
+    JE_CRASH_POINT("executor.consume.before");
     const auto reply = co_await session().multi(std::move(operations), entry.epoch());
+    JE_CRASH_POINT("executor.consume.after");
     if (with_record && failed_operation(reply) == 2 && reply.error == ZnodeError::NoNode) {
       entry.kept()->exists = false;
       continue;
@@ -63,7 +66,9 @@ awaitable<FinishOutcome> QueueCore::release(TakenEntry entry, runtime::TimePoint
   const EntryName name = entry.name();
   FinishOutcome outcome = FinishOutcome::NotOurs;
   while (same_epoch(entry.epoch())) {
+    JE_CRASH_POINT("executor.release.before");
     const auto error = co_await remove_lock(name, entry.epoch());
+    JE_CRASH_POINT("executor.release.after");
     if (error == ZnodeError::Ok) outcome = FinishOutcome::Done;
     if (error != ZnodeError::ConnectionLoss) break;
     const Look look = co_await look_at(name);

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "common/queue/queue_core.hpp"
+#include "common/runtime/crash_point.hpp"
 #include "common/runtime/failure.hpp"
 
 namespace jobengine::queue {
@@ -64,7 +65,9 @@ awaitable<FinishOutcome> QueueCore::release_with(RecordWrite write, runtime::Tim
   auto self = shared_from_this();
   const EntryName name = write.name;
   const auto epoch = write.epoch;
+  JE_CRASH_POINT("executor.release.before");
   FinishOutcome outcome = co_await write_record(std::move(write), true);
+  JE_CRASH_POINT("executor.release.after");
   if (outcome == FinishOutcome::Done) {
     view_.put_back(name, not_before);
     view_changed();

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common/queue/queue_core.hpp"
+#include "common/runtime/crash_point.hpp"
 #include "common/runtime/failure.hpp"
 
 namespace jobengine::queue {
@@ -118,7 +119,9 @@ awaitable<std::optional<TakenEntry>> QueueCore::take_with(EntryName name, zookee
   operations.push_back(zookeeper::set_operation(entry_path(name), read.data, read.stat.version));
   operations.push_back(
       zookeeper::create_operation(lock_path(name), taker_id_, zookeeper::CreateMode::Ephemeral));
+  JE_CRASH_POINT("executor.take.before");
   auto reply = co_await session_->multi(operations, epoch);
+  JE_CRASH_POINT("executor.take.after");
   std::int32_t version = read.stat.version + 1;
   if (reply.error == ZnodeError::BadArguments && !closed()) {
     // So large that there is no room for the lock in one request: whoever put that gets no count.
