@@ -1,0 +1,64 @@
+"""What the actions themselves told: which run of which job was alive when. The truth the engine is held against."""
+import os
+
+
+class Run:
+    """One run of one job: between `start` and `last` it was certainly alive."""
+    __slots__ = ('id', 'job', 'attempt', 'pid', 'parent', 'start', 'last', 'wall_start', 'wall_last', 'end')
+
+    def __init__(self, fields, moment, wall):
+        self.id, self.job = fields[0], fields[1]
+        self.attempt, self.pid, self.parent = int(fields[2]), int(fields[3]), int(fields[4])
+        self.start = self.last = moment
+        self.wall_start = self.wall_last = wall
+        self.end = ''  # 'end', 'stopped', or '' for one that broke off or goes on
+
+    def __str__(self):
+        end = self.end or 'no end'
+        return (f'run {self.id} (attempt {self.attempt}, process {self.pid} of {self.parent}) from {self.start:.3f} '
+                f'to {self.last:.3f} ({end})')
+
+
+class Oracle:
+    """Follows the file; read() takes in what has come."""
+
+    def __init__(self, path):
+        self.path = path
+        self.runs = {}
+        self.by_job = {}
+        self.broken_lines = []
+        self._offset = 0
+        self._rest = b''
+
+    def read(self):
+        with open(self.path, 'rb') as file:
+            file.seek(self._offset)
+            data = self._rest + file.read()
+            self._offset = file.tell()
+        *lines, self._rest = data.split(b'\n')
+        for line in lines:
+            self._take(line.decode(errors='replace'))
+        return self
+
+    def _take(self, line):
+        fields = line.split()
+        try:
+            moment, wall, word = int(fields[5]) / 1e9, int(fields[6]) / 1e9, fields[7]
+            if word == 'start':
+                run = Run(fields, moment, wall)
+                self.runs[run.id] = run
+                self.by_job.setdefault(run.job, []).append(run)
+                return
+            run = self.runs[fields[0]]
+        except (IndexError, ValueError, KeyError):
+            self.broken_lines.append(line)
+            return
+        run.last = max(run.last, moment)
+        run.wall_last = wall
+        if word != 'beat':
+            run.end = word
+
+    def under_way(self):
+        """Runs without an end whose process is there, oldest first."""
+        return sorted((run for run in self.runs.values() if not run.end and os.path.exists(f'/proc/{run.pid}')),
+                      key=lambda run: run.start)
