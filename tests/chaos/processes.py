@@ -7,6 +7,8 @@ import socket
 import subprocess
 import time
 
+LEASE_PASSED = 'was stopped beyond its lease'
+
 
 def boot_time():
     """Seconds of the clock that the oracle's lines bear."""
@@ -86,7 +88,9 @@ class Program:
         asyncio.get_running_loop().remove_reader(descriptor)
         os.close(descriptor)
         code = self.process.wait()
-        self.deaths.append((died, code, self._why))
+        # The fence of a shared action: the kernel ends a stopped process, too, when its lease passes.
+        why = self._why or (LEASE_PASSED if self.stopped and code == -signal.SIGKILL else '')
+        self.deaths.append((died, code, why))
         self.process = None
         self.stopped = False
         self._ended.set()
