@@ -351,6 +351,7 @@ awaitable<void> RunningAction::pass_on_report() {
     if (report_.empty() || !hold_.holds()) continue;
     nlohmann::json edit = report_.take();
     nlohmann::json sent = edit;
+    JE_CRASH_POINT("executor.report.before");
     const cimi::Reply reply = co_await client_.edit(job_id_, std::move(sent));
     JE_CRASH_POINT("executor.report.after");
     switch (reply.kind) {

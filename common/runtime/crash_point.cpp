@@ -2,8 +2,6 @@
 
 #ifdef JE_CRASH_POINTS
 
-#include <unistd.h>
-
 #include <atomic>
 #include <charconv>
 #include <csignal>
@@ -19,11 +17,13 @@ namespace jobengine::runtime {
 
 namespace {
 
-constexpr const char* variable = "JE_CRASH_AT";
+constexpr const char* kill_variable = "JE_CRASH_AT";
+constexpr const char* freeze_variable = "JE_FREEZE_AT";
 
 struct Request {
+  const char* variable = kill_variable;
   std::string point;         // empty: none
-  std::atomic<int> left{1};  // passes until the end
+  std::atomic<int> left{1};  // passes until it happens
   std::string complaint;
 };
 
@@ -46,8 +46,12 @@ void read_request(Request& request, std::string_view text) {
 Request& request() {
   static Request made;
   static const bool read = [] {
-    const char* text = std::getenv(variable);
-    if (text != nullptr) read_request(made, text);
+    for (const char* variable : {freeze_variable, kill_variable}) {
+      const char* text = std::getenv(variable);
+      if (text == nullptr) continue;
+      made.variable = variable;
+      read_request(made, text);
+    }
     return true;
   }();
   static_cast<void>(read);
@@ -68,15 +72,15 @@ bool know_crash_point(const char* name) {
 
 void count_crash_pass() {
   if (request().left.fetch_sub(1) != 1) return;
-  ::kill(::getpid(), SIGKILL);
-  for (;;) ::pause();
+  // raise() is for this thread: it goes no step further.
+  std::raise(request().variable == freeze_variable ? SIGSTOP : SIGKILL);
 }
 
 void check_crash_request() {
   const Request& asked = request();
-  if (!asked.complaint.empty()) throw Failure(std::string(variable) + ": " + asked.complaint);
+  if (!asked.complaint.empty()) throw Failure(std::string(asked.variable) + ": " + asked.complaint);
   if (asked.point.empty() || known_points().contains(asked.point)) return;
-  std::string message = std::string(variable) + ": there is no crash point \"" + asked.point +
+  std::string message = std::string(asked.variable) + ": there is no crash point \"" + asked.point +
                         "\" in this program; expected one of";
   for (const std::string& name : known_points()) message += " " + name;
   throw Failure(message);

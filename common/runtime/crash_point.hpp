@@ -2,7 +2,8 @@
 // with the CMake option JE_CRASH_POINTS: what ships has none of it.
 //   JE_CRASH_POINT("executor.take.after");
 // The environment variable JE_CRASH_AT=<name>[:n] makes the n-th pass (the first, without n) end
-// the process by SIGKILL: nothing is flushed, closed or said.
+// the process by SIGKILL: nothing is flushed, closed or said. JE_FREEZE_AT=<name>[:n] makes it stop
+// there (SIGSTOP), to go on after a SIGCONT when all it knows is old.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +21,7 @@ struct CrashPointName {
   char text[Size] = {};
 };
 
-// Behind JE_CRASH_POINT only. True when JE_CRASH_AT names this point.
+// Behind JE_CRASH_POINT only. True when this point is asked for.
 bool know_crash_point(const char* name);
 void count_crash_pass();
 

@@ -67,7 +67,7 @@ awaitable<void> die_while_adding(asio::io_context& loop, Death death, Story& sto
   SmallSystem system(loop);
   co_await system.queue.put("job/blocker", 1);
   std::vector<std::string> first_options = small_queue();
-  co_await system.start_api(std::move(first_options), death.point);
+  co_await system.start_api(std::move(first_options), dies_at(death.point));
   json document = system.job_document(json::object());
   const cimi::Reply added = co_await system.client->add("job", std::move(document));
   story.expect_equal("acknowledged", added.ok(), death.acknowledged);
@@ -94,7 +94,7 @@ awaitable<void> die_while_adding(asio::io_context& loop, Death death, Story& sto
 awaitable<void> die_under_executor(asio::io_context& loop, std::string point, Story& story) {
   SmallSystem system(loop);
   std::vector<std::string> options;
-  co_await system.start_api(options, point);
+  co_await system.start_api(options, dies_at(point));
   json document = system.job_document(json::object());
   const cimi::Reply added = co_await system.client->add("job", std::move(document));
   story.expect(added.ok(), "no job was added: " + added.message);

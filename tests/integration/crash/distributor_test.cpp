@@ -74,7 +74,7 @@ awaitable<void> die_and_be_followed(asio::io_context& loop, std::string api_url,
     if (!added.ok()) throw runtime::Failure("cannot add a job: " + added.message);
     wanted.insert(added.location);
   }
-  const auto doomed = system.distributor(daily_for(targets, action), deaths()[index]);
+  const auto doomed = system.distributor(daily_for(targets, action), dies_at(deaths()[index]));
   const int end = co_await doomed->end();
   story.expect_equal("the end of the distributor", end, killed);
 

@@ -24,11 +24,11 @@ constexpr auto patience = 60s;
 
 runtime::ChildProcess spawn(asio::io_context& loop, const std::string& log,
                             const std::string& program, std::vector<std::string> arguments,
-                            const std::string& crash_at) {
+                            const std::string& doom) {
   std::vector<std::string> environment;
   for (char** one = environ; *one != nullptr; ++one) environment.emplace_back(*one);
   environment.push_back(std::string("JOB_API_ADMIN_PASSWORD=") + api_password);
-  if (!crash_at.empty()) environment.push_back("JE_CRASH_AT=" + crash_at);
+  if (!doom.empty()) environment.push_back(doom);
   const int descriptor = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   runtime::SpawnRequest request;
   request.argv = std::move(arguments);
@@ -42,10 +42,18 @@ runtime::ChildProcess spawn(asio::io_context& loop, const std::string& log,
 
 }  // namespace
 
+// "1234 (name) S 1 …"
+char state_of(int process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const auto at = text.rfind(") ");
+  return at == std::string::npos ? ' ' : text[at + 2];
+}
+
 DoomedProgram::DoomedProgram(asio::io_context& loop, const std::string& program,
-                             std::vector<std::string> arguments, const std::string& crash_at)
+                             std::vector<std::string> arguments, const std::string& doom)
     : process_(spawn(loop, (directory_.path() / log_name).string(), program, std::move(arguments),
-                     crash_at)) {}
+                     doom)) {}
 
 awaitable<int> DoomedProgram::end() {
   const bool ended = co_await process_.exited().wait_for(patience);
@@ -57,6 +65,10 @@ awaitable<int> DoomedProgram::end() {
   co_return status.signal_number == 0 ? status.code : 128 + status.signal_number;
 }
 
+bool DoomedProgram::frozen() const {
+  return state_of(process_.pid()) == 'T';
+}
+
 std::string DoomedProgram::output() const {
   std::ifstream file(directory_.path() / log_name);
   return std::string(std::istreambuf_iterator<char>(file), {});
@@ -64,7 +76,7 @@ std::string DoomedProgram::output() const {
 
 awaitable<std::set<std::string>> crash_points_of(asio::io_context& loop, std::string program) {
   std::vector<std::string> no_arguments;
-  DoomedProgram asked(loop, program, std::move(no_arguments), "no.such.point");
+  DoomedProgram asked(loop, program, std::move(no_arguments), dies_at("no.such.point"));
   const int code = co_await asked.end();
   const std::string output = asked.output();
   const std::string before_names = "expected one of";

@@ -34,6 +34,7 @@ const std::vector<Death>& deaths() {
       {"executor.start.before", plain, "QUEUED", 1, "2"},
       {"executor.start.after", plain, "RUNNING", 1, "2 resumed"},
       {"executor.action.before", plain, "RUNNING", 1, "2 resumed"},
+      {"executor.report.before", with_status, "RUNNING", 1, "1, 2 resumed"},
       {"executor.report.after", with_status, "RUNNING", 1, "1, 2 resumed"},
       {"executor.checkpoint.kept", with_checkpoint, "RUNNING", 1, "1, 2 resumed with checkpoint"},
       {"executor.action.after", plain, "RUNNING", 1, "1, 2 resumed"},
@@ -55,7 +56,7 @@ awaitable<void> die_and_be_followed(asio::io_context& loop, std::string api_url,
   SmallSystem system(loop, std::move(api_url));
   json payload = json::parse(death.payload);
   const std::string id = co_await system.submit(std::move(payload));
-  const auto doomed = system.executor(death.point);
+  const auto doomed = system.executor(dies_at(death.point));
   const int end = co_await doomed->end();
   story.expect_equal("the end of the executor", end, killed);
   const json left = co_await system.job(id);

@@ -73,7 +73,7 @@ awaitable<void> die_and_be_followed(asio::io_context& loop, Death death, Story& 
   co_await system.start_api(std::move(options), "");
   const std::set<std::string> ids = co_await store_jobs(system, death.jobs);
   for (std::size_t i = 0; i < dead_entries; ++i) co_await system.queue.put("job/nobody", 1);
-  const auto doomed = system.distributor(keeping, death.point);
+  const auto doomed = system.distributor(keeping, dies_at(death.point));
   const int end = co_await doomed->end();
   story.expect_equal("the end of the distributor", end, killed);
 

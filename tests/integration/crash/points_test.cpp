@@ -30,7 +30,7 @@ TEST_CASE("a pass that is no number ends a program at its start", "[crash]") {
     for (const char* wrong : {"executor.take.after:", "executor.take.after:0",
                               "executor.take.after:2x", "executor.take.after:-1"}) {
       std::vector<std::string> no_arguments;
-      DoomedProgram program(loop, "job-executor", std::move(no_arguments), wrong);
+      DoomedProgram program(loop, "job-executor", std::move(no_arguments), dies_at(wrong));
       const int code = co_await program.end();
       CHECK(code == 1);
       CHECK_THAT(program.output(), Catch::Contains("is no number of a pass"));

@@ -1,6 +1,6 @@
 #include "tests/integration/crash/small_system.hpp"
 
-#include <algorithm>
+#include <fstream>
 
 #include "common/runtime/failure.hpp"
 #include "common/zookeeper/lasting_session.hpp"
@@ -44,7 +44,7 @@ void SmallSystem::connect_client() {
   client = cimi::make_http_client(loop, std::move(options));
 }
 
-std::unique_ptr<DoomedProgram> SmallSystem::executor(const std::string& crash_at) {
+std::unique_ptr<DoomedProgram> SmallSystem::executor(const std::string& doom) {
   std::vector<std::string> arguments = {"--zk-hosts",
                                         zk_hosts,
                                         "--zk-session-timeout",
@@ -59,19 +59,19 @@ std::unique_ptr<DoomedProgram> SmallSystem::executor(const std::string& crash_at
                                         "DEBUG",
                                         "--actions-dir",
                                         build_directory() + "/tests/plugins/crash"};
-  return std::make_unique<DoomedProgram>(loop, "job-executor", std::move(arguments), crash_at);
+  return std::make_unique<DoomedProgram>(loop, "job-executor", std::move(arguments), doom);
 }
 
 std::unique_ptr<DoomedProgram> SmallSystem::distributor(const std::string& distributions,
-                                                        const std::string& crash_at) {
+                                                        const std::string& doom) {
   const std::string file = directory_.file("distributions.yaml", distributions);
   std::vector<std::string> arguments = {"--zk-hosts", zk_hosts, "--zk-session-timeout", "4s",
                                         "--api-url",  api_url_, "--api-authn-header",   everybody,
                                         "--config",   file,     "--log-level",          "DEBUG"};
-  return std::make_unique<DoomedProgram>(loop, "job-distributor", std::move(arguments), crash_at);
+  return std::make_unique<DoomedProgram>(loop, "job-distributor", std::move(arguments), doom);
 }
 
-awaitable<void> SmallSystem::start_api(std::vector<std::string> further, std::string crash_at) {
+awaitable<void> SmallSystem::start_api(std::vector<std::string> further, std::string doom) {
   const std::string listen = api_url_.empty() ? "127.0.0.1:0" : api_url_.substr(7);
   std::vector<std::string> arguments = {"--listen",
                                         listen,
@@ -83,7 +83,7 @@ awaitable<void> SmallSystem::start_api(std::vector<std::string> further, std::st
                                         "4s",
                                         trusting};
   arguments.insert(arguments.end(), further.begin(), further.end());
-  api_ = std::make_unique<DoomedProgram>(loop, "job-api", std::move(arguments), crash_at);
+  api_ = std::make_unique<DoomedProgram>(loop, "job-api", std::move(arguments), doom);
   const auto serving = [this] {
     const std::string output = api_->output();
     const auto at = output.find("http://127.0.0.1:");
@@ -98,6 +98,7 @@ awaitable<void> SmallSystem::start_api(std::vector<std::string> further, std::st
 
 json SmallSystem::job_document(json payload) const {
   payload["oracle"] = oracle_;
+  if (payload.value("gate", false)) payload["gate"] = gate();
   json document;
   document["action"] = "crash_test";
   document["payload"] = payload.dump();
@@ -158,6 +159,10 @@ awaitable<void> SmallSystem::wait_until_queue_is_empty() {
     }
     co_await never.wait_for(pace);
   }
+}
+
+void SmallSystem::open_gate() const {
+  std::ofstream(gate()) << "open";
 }
 
 awaitable<void> SmallSystem::close() {

@@ -27,11 +27,11 @@ class SmallSystem {
   explicit SmallSystem(asio::io_context& loop);
 
   // ---- programs of this system
-  std::unique_ptr<DoomedProgram> executor(const std::string& crash_at = "");
+  std::unique_ptr<DoomedProgram> executor(const std::string& doom = "");
   std::unique_ptr<DoomedProgram> distributor(const std::string& distributions,
-                                             const std::string& crash_at = "");
+                                             const std::string& doom = "");
   // Each time on the same port with the same database; returns once it answers.
-  awaitable<void> start_api(std::vector<std::string> further, std::string crash_at);
+  awaitable<void> start_api(std::vector<std::string> further, std::string doom);
   DoomedProgram& api() { return *api_; }
 
   // ---- jobs of action crash_test
@@ -46,7 +46,9 @@ class SmallSystem {
   // No entries, no locks, no attempt records.
   awaitable<void> wait_until_queue_is_empty();
   std::vector<ActionRun> runs() const { return read_oracle(oracle_); }
-  const std::string& oracle() const { return oracle_; }
+  // What jobs may wait for, and the end of their waiting.
+  std::string gate() const { return oracle_ + ".gate"; }
+  void open_gate() const;
 
   // To be awaited last.
   awaitable<void> close();

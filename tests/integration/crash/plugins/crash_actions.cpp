@@ -1,8 +1,9 @@
 // An action that leaves lines about each of its runs in a file, for a test that wants to know how
 // often it ran, what it was told, and when it was last alive. Its payload:
-//   oracle: the file      nap: ms of the first attempt; later ones do not nap
-//   status: text to say   checkpoint: true: saves one      retry: true: the first attempt wants to
-//                                                           be run again
+//   oracle: the file
+//   of the first attempt: nap: ms; status: text to say; checkpoint: true: saves one; retry: true:
+//   wants to be run again
+//   of later ones: gate: they wait until this file is there
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -62,12 +63,17 @@ class CrashTest : public jobengine::Action {
     start["checkpoint"] = job.checkpoint().has_value();
     oracle.write(start);
     const bool first = job.attempt() == 1;
-    if (payload.contains("status")) job.status(payload["status"].get<std::string>());
+    if (payload.contains("status") && first) job.status(payload["status"].get<std::string>());
     if (payload.value("checkpoint", false) && first) job.save_checkpoint("half way");
     json beat;
     beat["what"] = "beat";
-    const auto until = now_ns() + (first ? payload.value("nap", 0) : 0) * std::int64_t{1'000'000};
-    while (now_ns() < until && !job.wait_for_stop(20ms)) oracle.write(beat);
+    const auto until = now_ns() + payload.value("nap", 0) * std::int64_t{1'000'000};
+    const std::string gate = payload.value("gate", "");
+    const auto waits = [&] {
+      if (first) return now_ns() < until;
+      return !gate.empty() && ::access(gate.c_str(), F_OK) != 0;
+    };
+    while (waits() && !job.wait_for_stop(20ms)) oracle.write(beat);
     json end;
     end["what"] = "end";
     oracle.write(end);
