@@ -2,6 +2,7 @@
 // fills the queue.
 #include <malloc.h>
 
+#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -228,8 +229,10 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
                       http::ListenerOptions options, const cimi::GenericTypes* types,
                       zookeeper::SessionOptions zookeeper_options) {
   const Settings& settings = *settings_of_program;
+  telemetry::Metrics metrics;
   events::Hub hub;  // before the store, whose thread calls it
   const auto store = store::open_sqlite_store(settings.text("database"));
+  store->publish_in(metrics);
   // Not before the store: until a long migration has ended SIGTERM ends the process, and the
   // database is as it was before.
   runtime::StopSignal stop(*loop);
@@ -246,7 +249,6 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
                                       : access::ForwardedFor::Ignored;
   service_options.body_limit = static_cast<std::size_t>(settings.integer("body-limit"));
 
-  telemetry::Metrics metrics;
   RequestMetrics requests(metrics);
   const auto lifetime =
       std::chrono::duration_cast<std::chrono::seconds>(settings.duration("session-lifetime"));
@@ -281,7 +283,9 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
     };
     try {
       bool listening = true;
-      auto ready = [&listening] { return listening ? std::string() : std::string("stopping"); };
+      auto ready = [&listening, &store] {
+        return listening ? store->write_trouble() : std::string("stopping");
+      };
       http::Listener listener(*loop, options, handler, observer);
       const auto status = program::start_status_server(*loop, settings, metrics, ready);
       feed.start();
@@ -305,6 +309,12 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
   if (failure) std::rethrow_exception(failure);
 }
 
+// Writes beyond a limit of files' sizes are refused as those to a full disk, instead of ending the
+// program.
+void refuse_writes_beyond_limits() {
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
 // Memory in large pieces (19 MiB for each password that is checked, long answers) goes back to the
 // system at once. By itself glibc would keep it after the first of them.
 void give_back_large_memory() {
@@ -314,6 +324,7 @@ void give_back_large_memory() {
 
 int run(const Settings& settings) {
   give_back_large_memory();
+  refuse_writes_beyond_limits();
   // These complain before anything is opened.
   auto options = listener_options(settings);
   program::expect_duration(settings, "session-lifetime", "1s", "3650d");
@@ -324,8 +335,13 @@ int run(const Settings& settings) {
   const auto types = cimi::read_generic_types(settings.list("resources"));
   auto zookeeper_options = program::session_options(settings);
   runtime::EventLoop loop;
-  loop.run(
-      serve(&loop.context(), &settings, std::move(options), &types, std::move(zookeeper_options)));
+  try {
+    loop.run(serve(&loop.context(), &settings, std::move(options), &types,
+                   std::move(zookeeper_options)));
+  } catch (const store::StoreUnavailable& failure) {
+    throw runtime::Failure("cannot use database " + settings.text("database") + ": " +
+                           failure.what());
+  }
   return program::exit_ok;
 }
 

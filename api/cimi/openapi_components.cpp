@@ -157,7 +157,8 @@ json responses() {
       refusal("The resource has changed: its ETag is not the one of If-Match.");
   answers["error"] = refusal(
       "Refused: 405 a method that is not served here, 413 too large, 415 neither JSON nor a form, "
-      "429 too often, 503 the store cannot write or too many wait (with Retry-After).");
+      "429 too often, 503 the store cannot write or too many wait, 507 it has no room (both with "
+      "Retry-After), 504 a write takes too long and may still take effect.");
   return answers;
 }
 

@@ -37,10 +37,25 @@ http::Response malformed_json() {
   return response;
 }
 
-http::Response unavailable(const std::string& message) {
-  auto response = error_response(CimiError(503, message));
+http::Response unavailable(int status, const std::string& message) {
+  auto response = error_response(CimiError(status, message));
   response.headers.emplace_back("Retry-After", "1");
   return response;
+}
+
+int status_of(store::StoreUnavailable::Cause cause) {
+  using Cause = store::StoreUnavailable::Cause;
+  switch (cause) {
+    case Cause::Full:
+      return 507;
+    case Cause::Unknown:
+      return 504;
+    case Cause::ReadOnly:
+    case Cause::Failing:
+    case Cause::Busy:
+      break;
+  }
+  return 503;
 }
 
 bool among(const std::vector<OperationDescription>& operations, const std::string& name) {
@@ -138,14 +153,13 @@ awaitable<http::Response> Service::answer(http::Request request) {
   try {
     response = co_await dispatch(request, std::move(route));
   } catch (const CimiError& error) {
-    response = error.status == 503 ? unavailable(error.what()) : error_response(error);
+    response = error.status == 503 ? unavailable(503, error.what()) : error_response(error);
   } catch (const MalformedJson&) {
     response = malformed_json();
   } catch (const filter::FilterError& error) {
     response = error_response(bad_request(error.what()));
   } catch (const store::StoreUnavailable& error) {
-    telemetry::error("the store does not take a write", {{"error", error.what()}});
-    response = unavailable(error.what());
+    response = unavailable(status_of(error.cause), error.what());
   }
   if (response.status >= 400) log_refusal(request, response);
   co_return response;

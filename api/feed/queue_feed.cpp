@@ -89,17 +89,23 @@ awaitable<void> QueueFeed::State::run() {
     const bool connected = co_await session.connected(patience);
     if (stopping.raised()) break;
     std::string trouble;
+    bool told = false;
     try {
       co_await count_waiting();
       if (!connected) continue;
       co_await round();
       backoff.reset();
-    } catch (const std::exception& failure) {
+    } catch (const store::StoreUnavailable& failure) {
       trouble = failure.what();
       must_look = true;  // some of what was pushed may not be noted
+      told = true;       // by the store itself
+    } catch (const std::exception& failure) {
+      trouble = failure.what();
+      must_look = true;
     }
     if (trouble.empty() || stopping.raised()) continue;
-    telemetry::warning("queue entries could not be made", {{"error", trouble}});
+    telemetry::log(told ? telemetry::Level::Debug : telemetry::Level::Warning,
+                   "queue entries could not be made", {{"error", trouble}});
     const auto delay = backoff.next();
     co_await runtime::pause(delay, stopping);
   }

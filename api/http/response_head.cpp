@@ -43,6 +43,7 @@ constexpr std::array reasons = {
     Reason{502, "Bad Gateway"},
     Reason{503, "Service Unavailable"},
     Reason{504, "Gateway Timeout"},
+    Reason{507, "Insufficient Storage"},
 };
 
 // May be empty (RFC 9112 4).

@@ -1,6 +1,24 @@
 #include "api/store/handed_over.hpp"
 
+#include <algorithm>
+
 namespace jobengine::api::store {
+
+namespace {
+
+runtime::TimePoint next_look(const HandedOver::Patience& patience, runtime::TimePoint start,
+                             runtime::TimePoint now) {
+  constexpr auto short_while = std::chrono::milliseconds(100);
+  auto next = runtime::TimePoint::max();
+  for (const auto& limit : {patience.beginning, patience.end}) {
+    if (limit && start + *limit > now) next = std::min(next, start + *limit);
+  }
+  // Out of time, but where it cannot be left alone.
+  const bool overdue = patience.end && next == runtime::TimePoint::max();
+  return overdue ? now + short_while : next;
+}
+
+}  // namespace
 
 // In the frame of the waiting coroutine: its end is noticed also when the frame is destroyed.
 class HandedOver::Waiting {
@@ -21,8 +39,14 @@ class HandedOver::Waiting {
 
 bool HandedOver::begin() {
   const std::lock_guard lock(mutex_);
-  begun_ = !given_up_;
-  return begun_;
+  if (given_up_) return false;
+  phase_ = Phase::Begun;
+  return true;
+}
+
+void HandedOver::end_alone() {
+  const std::lock_guard lock(mutex_);
+  phase_ = Phase::EndsAlone;
 }
 
 void HandedOver::finish(std::exception_ptr failure) {
@@ -39,26 +63,35 @@ void HandedOver::wake(std::exception_ptr failure) {
   if (timer_ != nullptr) timer_->cancel();
 }
 
-bool HandedOver::give_up_unless_begun() {
+std::optional<HandedOver::Outcome> HandedOver::judge(const Patience& patience,
+                                                     runtime::TimePoint start,
+                                                     runtime::TimePoint now) {
   const std::lock_guard lock(mutex_);
-  if (!begun_) given_up_ = true;
-  return !begun_;
+  if (phase_ == Phase::Waiting && patience.beginning && now - start >= *patience.beginning) {
+    given_up_ = true;
+    return Outcome::NeverBegun;
+  }
+  if (phase_ == Phase::EndsAlone && patience.end && now - start >= *patience.end) {
+    return Outcome::NotEndedYet;
+  }
+  return std::nullopt;
 }
 
-awaitable<bool> HandedOver::finished(std::optional<runtime::Duration> longest_wait) {
+awaitable<HandedOver::Outcome> HandedOver::finished(Patience patience) {
+  const auto start = runtime::Clock::now();
   asio::steady_timer timer(executor_, runtime::TimePoint::max());
   const Waiting waiting(*this, timer);
-  if (longest_wait) timer.expires_after(*longest_wait);
   while (!done_) {
+    const auto now = runtime::Clock::now();
+    const auto outcome = judge(patience, start, now);
+    if (outcome) co_return *outcome;
+    timer.expires_at(next_look(patience, start, now));
     boost::system::error_code cancelled;
     auto token = asio::redirect_error(use_awaitable, cancelled);
     co_await timer.async_wait(token);
-    if (done_ || cancelled) continue;
-    if (give_up_unless_begun()) co_return false;
-    timer.expires_at(runtime::TimePoint::max());
   }
   if (failure_) std::rethrow_exception(failure_);
-  co_return true;
+  co_return Outcome::Done;
 }
 
 }  // namespace jobengine::api::store

@@ -15,10 +15,24 @@ namespace jobengine::api::store {
 // (its loop has ended for good), nothing reaches for its loop any more.
 class HandedOver : public std::enable_shared_from_this<HandedOver> {
  public:
+  enum class Outcome {
+    Done,
+    NeverBegun,   // and it never will
+    NotEndedYet,  // it has reached end_alone(), and ends unseen
+  };
+  // How long the coroutine waits; nothing: as long as it takes.
+  struct Patience {
+    std::optional<runtime::Duration> beginning;
+    std::optional<runtime::Duration> end;  // counted from the same moment
+  };
+
   explicit HandedOver(runtime::Executor executor) : executor_(std::move(executor)) {}
 
-  // [the other thread] Whether the work is still wanted; from now on it is waited for to its end.
+  // [the other thread] Whether the work is still wanted; from now on it is waited for, at least to
+  // end_alone(). Once.
   bool begin();
+  // [the other thread] What is left to do needs nothing of the coroutine any more.
+  void end_alone();
   // [the other thread] Once: wakes the coroutine, which rethrows the failure if there is one.
   void finish(std::exception_ptr failure);
   // [any thread] The work should end early: nobody needs it any more.
@@ -26,20 +40,22 @@ class HandedOver : public std::enable_shared_from_this<HandedOver> {
   // Whether that is so. [any thread]
   const std::atomic<bool>& given_up() const { return given_up_; }
 
-  // [the coroutine] Once: returns when the work is done, on the loop it began on. False when it had
-  // not even begun after `longest_wait`; it never will then.
-  awaitable<bool> finished(std::optional<runtime::Duration> longest_wait);
+  // [the coroutine] Once: returns on the loop it began on.
+  awaitable<Outcome> finished(Patience patience);
 
  private:
+  enum class Phase { Waiting, Begun, EndsAlone };
   class Waiting;
   void wake(std::exception_ptr failure);
-  bool give_up_unless_begun();
+  // What it has come to when the coroutine has waited until `now`.
+  std::optional<Outcome> judge(const Patience& patience, runtime::TimePoint start,
+                               runtime::TimePoint now);
 
   const runtime::Executor executor_;
   std::atomic<bool> given_up_ = false;
 
   std::mutex mutex_;  // guards the next two
-  bool begun_ = false;
+  Phase phase_ = Phase::Waiting;
   bool loop_gone_ = false;
 
   // Loop only.

@@ -25,12 +25,13 @@ awaitable<void> ReadingThreads::run(Purpose purpose, Work work) {
   const runtime::Executor executor = co_await asio::this_coro::executor;
   const auto caller = std::make_shared<HandedOver>(executor);
   enqueue(purpose, {std::move(work), caller});
-  std::optional<runtime::Duration> longest_wait;
-  if (purpose == Purpose::Search) longest_wait = limits_.longest_wait;
-  const bool done = co_await caller->finished(longest_wait);
-  if (done) co_return;
-  throw StoreUnavailable("The search has waited " + std::to_string(limits_.longest_wait.count()) +
-                         " s for others to end and was given up. Try again later.");
+  HandedOver::Patience patience;
+  if (purpose == Purpose::Search) patience.beginning = limits_.longest_wait;
+  const auto outcome = co_await caller->finished(patience);
+  if (outcome == HandedOver::Outcome::Done) co_return;
+  throw StoreUnavailable(StoreUnavailable::Cause::Busy,
+                         "The search has waited " + std::to_string(limits_.longest_wait.count()) +
+                             " s for others to end and was given up. Try again later.");
 }
 
 void ReadingThreads::enqueue(Purpose purpose, Queued queued) {
@@ -41,8 +42,9 @@ void ReadingThreads::enqueue(Purpose purpose, Queued queued) {
       std::erase_if(searches_, [](const Queued& one) -> bool { return one.caller->given_up(); });
     }
     if (refusable && searches_.size() >= limits_.most_waiting) {
-      throw StoreUnavailable("Too many searches wait: " + std::to_string(searches_.size()) +
-                             ". Try again later.");
+      throw StoreUnavailable(
+          StoreUnavailable::Cause::Busy,
+          "Too many searches wait: " + std::to_string(searches_.size()) + ". Try again later.");
     }
     (purpose == Purpose::Engine ? engine_ : searches_).push_back(std::move(queued));
   }

@@ -7,6 +7,7 @@
 #include "api/store/aggregations.hpp"
 #include "api/store/document_text.hpp"
 #include "api/store/plain_columns.hpp"
+#include "api/store/write_health.hpp"
 
 namespace jobengine::api::store {
 namespace {
@@ -64,7 +65,7 @@ auto translated(const Read& read, std::chrono::milliseconds time = longest_searc
           ". A filter on id, state, action, created, parent-job or target-resource/href "
           "narrows it best.");
     }
-    throw StoreUnavailable(error.what());
+    throw store_unreadable(error);
   }
 }
 
@@ -115,7 +116,7 @@ std::unique_ptr<ResourceReader> open_reader(const std::string& file, std::int64_
   try {
     return std::make_unique<ResourceReader>(file, cache);
   } catch (const SqliteError& error) {
-    throw StoreUnavailable(error.what());
+    throw store_unreadable(error);
   }
 }
 

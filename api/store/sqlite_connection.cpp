@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "api/store/sqlite_functions.hpp"
@@ -9,36 +10,87 @@
 namespace jobengine::api::store {
 namespace {
 
-SqliteError::Cause cause_of(int code, std::string_view message) {
+using Cause = SqliteError::Cause;
+
+// SQLite says SQLITE_FULL for ENOSPC only, and for nothing but writing pages.
+Cause cause_of_system_error(int system_error) {
+  switch (system_error) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return Cause::NoRoom;
+    case EROFS:
+    case EPERM:
+    case EACCES:
+      return Cause::ReadOnly;
+    default:
+      return Cause::Failing;
+  }
+}
+
+Cause cause_of(int code, int system_error, std::string_view message) {
+  // Nothing but its growth can fail there.
+  if (code == SQLITE_IOERR_SHMSIZE) return Cause::NoRoom;
   switch (code & 0xFF) {
     case SQLITE_FULL:
+      return Cause::NoRoom;
     case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+      return cause_of_system_error(system_error);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+      return Cause::Locked;
     case SQLITE_READONLY:
-    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+      return Cause::ReadOnly;
     case SQLITE_NOMEM:
     case SQLITE_CORRUPT:
-    case SQLITE_PROTOCOL:
-    case SQLITE_PERM:
     case SQLITE_NOLFS:
-      return SqliteError::Cause::Unavailable;
+      return Cause::Failing;
     case SQLITE_NOTADB:
-      return SqliteError::Cause::NoDatabase;
+      return Cause::NoDatabase;
     case SQLITE_INTERRUPT:
-      return SqliteError::Cause::TooLong;
+      return Cause::TooLong;
     case SQLITE_TOOBIG:
-      return SqliteError::Cause::TooComplex;
+      return Cause::TooComplex;
     default:
       break;
   }
   const bool limit = message.starts_with("Expression tree is too large") ||
                      message.starts_with("too many ") || message.starts_with("at most ") ||
                      message.find("stack overflow") != std::string_view::npos;
-  return limit ? SqliteError::Cause::TooComplex : SqliteError::Cause::Rejected;
+  return limit ? Cause::TooComplex : Cause::Rejected;
+}
+
+// Why the system refused a write: transactions are written to the log beside the database. What
+// SQLite remembers for the whole connection is lost by the time a failed commit is told.
+int error_of_write(sqlite3* database) {
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(database, "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
+  int error = 0;
+  if (log == nullptr || log->pMethods == nullptr) return error;
+  log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+  return error;
+}
+
+int system_error_of(sqlite3* database, int code) {
+  switch (code) {
+    case SQLITE_IOERR_WRITE:
+    case SQLITE_IOERR_FSYNC:
+    case SQLITE_IOERR_TRUNCATE:
+      return error_of_write(database);
+    default:
+      return sqlite3_system_errno(database);
+  }
 }
 
 }  // namespace
+
+bool SqliteError::unavailable() const {
+  return cause_ == Cause::NoRoom || cause_ == Cause::ReadOnly || cause_ == Cause::Locked ||
+         cause_ == Cause::Failing;
+}
 
 Connection::Connection(const std::string& file, Access access) {
   const int flags =
@@ -47,7 +99,7 @@ Connection::Connection(const std::string& file, Access access) {
   const int code = sqlite3_open_v2(file.c_str(), &handle_, flags, nullptr);
   try {
     if (code != SQLITE_OK) fail(code, "cannot open " + file);
-    sqlite3_busy_timeout(handle_, 5000);
+    wait_for_locks(std::chrono::seconds(5));
     register_functions(*this);
     if (access == Access::Read) run("PRAGMA query_only = ON");
   } catch (...) {
@@ -58,6 +110,10 @@ Connection::Connection(const std::string& file, Access access) {
 
 Connection::~Connection() {
   sqlite3_close_v2(handle_);
+}
+
+void Connection::wait_for_locks(std::chrono::milliseconds longest) {
+  sqlite3_busy_timeout(handle_, static_cast<int>(longest.count()));
 }
 
 void Connection::run(const std::string& sql) {
@@ -93,12 +149,12 @@ void Connection::fail(int code, const std::string& doing) const {
   // Without memory for a connection there is none to ask.
   const std::string message = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
   std::string what = doing + ": " + message;
-  const int system_error = handle_ != nullptr ? sqlite3_system_errno(handle_) : 0;
+  const int system_error = handle_ != nullptr ? system_error_of(handle_, code) : 0;
   const int kind = code & 0xFF;
   if (system_error != 0 && (kind == SQLITE_CANTOPEN || kind == SQLITE_IOERR)) {
     what += std::string(" (") + std::strerror(system_error) + ")";
   }
-  throw SqliteError(cause_of(code, message), what);
+  throw SqliteError(cause_of(code, system_error, message), what);
 }
 
 Statement::Statement(Connection& connection, const std::string& sql) : connection_(connection) {

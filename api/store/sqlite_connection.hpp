@@ -22,14 +22,21 @@ namespace jobengine::api::store {
 class SqliteError : public std::runtime_error {
  public:
   enum class Cause {
-    Unavailable,  // disk full, I/O error, locked, read-only, damaged: nothing can be done now
-    NoDatabase,   // the file is something else
-    TooComplex,   // the statement exceeds SQLite's limits
-    TooLong,      // it ran out of the time of a TimeLimit
-    Rejected,     // this statement or these values are wrong
+    // Nothing can be done now, whatever the statement is:
+    NoRoom,    // disk full, quota or a limit of files' sizes reached
+    ReadOnly,  // the file, or its file system
+    Locked,    // another connection has held it for longer than we wait
+    Failing,   // I/O error, damaged, out of memory
+
+    NoDatabase,  // the file is something else
+    TooComplex,  // the statement exceeds SQLite's limits
+    TooLong,     // it ran out of the time of a TimeLimit
+    Rejected,    // this statement or these values are wrong
   };
   SqliteError(Cause cause, const std::string& what) : std::runtime_error(what), cause_(cause) {}
   Cause cause() const { return cause_; }
+  // Nothing can be done now.
+  bool unavailable() const;
 
  private:
   Cause cause_;
@@ -45,6 +52,8 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
+  // How long a lock of another connection is waited for; 5 s unless told.
+  void wait_for_locks(std::chrono::milliseconds longest);
   // One or more statements without results.
   void run(const std::string& sql);
   // The first column of the first row.

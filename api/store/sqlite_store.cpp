@@ -29,13 +29,16 @@ constexpr std::int64_t small_cache = 2 * 1024 * 1024;
 class SqliteStore : public Store {
  public:
   SqliteStore(std::string file, std::unique_ptr<DatabaseClaim> claim,
-              std::unique_ptr<Connection> connection)
+              std::unique_ptr<Connection> connection, const WriteLimits& limits)
       : file_(std::move(file)),
+        limits_(limits),
         claim_(std::move(claim)),
         reading_(file_, {}),
-        writing_(std::move(connection)) {}
+        writing_(std::move(connection), limits.most_waiting, health_) {}
 
   void observe(CommitObserver observer) override { writing_.observe(std::move(observer)); }
+  void publish_in(telemetry::Metrics& metrics) override { health_.publish_in(metrics); }
+  std::string write_trouble() const override { return health_.trouble(); }
 
   awaitable<std::optional<StoredDocument>> get(std::string id) override {
     co_return reader().get(id);
@@ -238,9 +241,35 @@ class SqliteStore : public Store {
     const auto caller = std::make_shared<HandedOver>(executor);
     Write queued;
     queued.apply = std::move(apply);
-    queued.complete = [caller](std::exception_ptr failure) { caller->finish(std::move(failure)); };
-    writing_.enqueue(std::move(queued));
-    co_await caller->finished(std::nullopt);
+    queued.caller = caller;
+    enqueue(std::move(queued));
+    HandedOver::Patience patience;
+    patience.beginning = limits_.longest_wait;
+    patience.end = limits_.longest_wait + limits_.longest_commit;
+    const auto outcome = co_await caller->finished(patience);
+    if (outcome == HandedOver::Outcome::Done) co_return;
+    const auto failure = outcome == HandedOver::Outcome::NeverBegun ? never_begun() : not_ended();
+    health_.failed(failure, 1);
+    throw failure;
+  }
+
+  void enqueue(Write write) {
+    try {
+      writing_.enqueue(std::move(write));
+    } catch (const StoreUnavailable& failure) {
+      health_.failed(failure, 1);
+      throw;
+    }
+  }
+  StoreUnavailable never_begun() const {
+    return {StoreUnavailable::Cause::Busy,
+            "The write has waited " + std::to_string(limits_.longest_wait.count()) +
+                " ms for those before it and was given up. Try again later."};
+  }
+  StoreUnavailable not_ended() const {
+    return {StoreUnavailable::Cause::Unknown, "The disk does not end the write in " +
+                                                  std::to_string(limits_.longest_commit.count()) +
+                                                  " ms. Whether it takes effect will show later."};
   }
 
   ResourceReader& reader() {
@@ -251,12 +280,14 @@ class SqliteStore : public Store {
   }
 
   const std::string file_;
+  const WriteLimits limits_;
   const std::unique_ptr<DatabaseClaim> claim_;
 
   std::mutex readers_mutex_;  // guards the map; each reader belongs to its thread
   std::map<std::thread::id, std::unique_ptr<ResourceReader>> readers_;
 
   ReadingThreads reading_;
+  WriteHealth health_;
   WritingThread writing_;  // last: finishes its writes before anything else goes
 };
 
@@ -277,9 +308,11 @@ void check_place(const std::filesystem::path& file, const std::string& name) {
   }
 }
 
-std::unique_ptr<Connection> open_for_writing(const std::string& file, const std::string& name) {
+std::unique_ptr<Connection> open_for_writing(const std::string& file, const std::string& name,
+                                             std::chrono::milliseconds longest_lock) {
   try {
     auto connection = std::make_unique<Connection>(file, Connection::Access::ReadAndWrite);
+    connection->wait_for_locks(longest_lock);
     if (!connection->writable()) {
       throw runtime::Failure("cannot open database " + name + ": the file is not writable");
     }
@@ -304,7 +337,7 @@ std::unique_ptr<Connection> open_for_writing(const std::string& file, const std:
 
 }  // namespace
 
-std::unique_ptr<Store> open_sqlite_store(const std::string& file) {
+std::unique_ptr<Store> open_sqlite_store(const std::string& file, const WriteLimits& limits) {
   // An absolute name also keeps SQLite from reading a meaning into names such as ":memory:".
   std::error_code error;
   const auto place = std::filesystem::absolute(file, error).lexically_normal();
@@ -315,8 +348,9 @@ std::unique_ptr<Store> open_sqlite_store(const std::string& file) {
   // The file has one claim, by whichever of its names it is opened.
   const auto real = std::filesystem::weakly_canonical(place, error);
   auto claim = std::make_unique<DatabaseClaim>((error ? place : real).string(), file);
-  auto connection = open_for_writing(place.string(), file);
-  return std::make_unique<SqliteStore>(place.string(), std::move(claim), std::move(connection));
+  auto connection = open_for_writing(place.string(), file, limits.longest_lock);
+  return std::make_unique<SqliteStore>(place.string(), std::move(claim), std::move(connection),
+                                       limits);
 }
 
 }  // namespace jobengine::api::store

@@ -16,6 +16,7 @@
 #include "api/store/job_log.hpp"
 #include "common/runtime/asio.hpp"
 #include "common/runtime/event.hpp"
+#include "common/telemetry/metrics.hpp"
 
 namespace jobengine::api::store {
 
@@ -109,11 +110,21 @@ struct AwaitingEntry {
   int priority = 999;
 };
 
-// A write that could not be made durable (disk full, read-only, …): nothing of it was applied. 503
-// for the client.
+// What was asked for cannot be done now. Of a write nothing was applied, and nothing of it will be
+// later, but for Unknown.
 class StoreUnavailable : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  enum class Cause {
+    Full,      // there is no room for it
+    ReadOnly,  // it cannot be written to
+    Failing,   // I/O errors, damaged
+    Busy,      // too much waits, or what goes before takes too long
+    Unknown,   // a write is being made durable, for too long to wait for it: it may still succeed
+  };
+  StoreUnavailable(Cause its_cause, const std::string& what)
+      : std::runtime_error(what), cause(its_cause) {}
+
+  Cause cause;
 };
 
 // What a committed write left of one document.
@@ -143,13 +154,18 @@ struct Pace {
 
 // [any thread] Everything that may take a while is awaited and resumes on the caller's executor.
 // Reads by id are quick. Writes are queued for the one writer, which puts what has gathered into
-// one transaction; they resume after the commit is durable, or throw StoreUnavailable.
+// one transaction; they resume after the commit is durable, or throw StoreUnavailable, in bounded
+// time: how long a write waits and may take is WriteLimits'.
 class Store {
  public:
   virtual ~Store() = default;
 
   // Before the first write; at most one.
   virtual void observe(CommitObserver observer) = 0;
+  // Once; the metrics outlive the store.
+  virtual void publish_in(telemetry::Metrics& metrics) = 0;
+  // Why writes fail at present; empty: they do not.
+  virtual std::string write_trouble() const = 0;
 
   virtual awaitable<std::optional<StoredDocument>> get(std::string id) = 0;
   // For who hands it on without reading much of it: parsing costs more than all else of a get.
@@ -198,8 +214,16 @@ class Store {
   virtual awaitable<void> put_setting(std::string name, std::string value) = 0;
 };
 
+struct WriteLimits {
+  std::size_t most_waiting = 20'000;                                    // one more is refused
+  std::chrono::milliseconds longest_wait = std::chrono::seconds(10);    // until it begins
+  std::chrono::milliseconds longest_commit = std::chrono::seconds(20);  // from then on
+  // How long another program's lock on the database is waited for.
+  std::chrono::milliseconds longest_lock = std::chrono::seconds(5);
+};
+
 // Opens or creates the database and migrates it. Throws Failure naming the file and the reason when
 // it cannot be opened, is not writable, is no database, or was written by a newer version.
-std::unique_ptr<Store> open_sqlite_store(const std::string& file);
+std::unique_ptr<Store> open_sqlite_store(const std::string& file, const WriteLimits& limits = {});
 
 }  // namespace jobengine::api::store

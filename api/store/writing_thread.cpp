@@ -7,11 +7,29 @@ namespace {
 
 // A batch larger than this only makes its callers wait longer: the fsync is shared widely enough.
 constexpr std::size_t max_batch = 512;
+// While writes fail and nobody tries one.
+constexpr auto between_probes = std::chrono::seconds(1);
+
+StoreUnavailable reason_of(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const SqliteError& error) {
+    return store_unavailable(error, "the store cannot write: ");
+  } catch (...) {
+    return {StoreUnavailable::Cause::Failing,
+            "the store cannot write: " + runtime::describe(failure)};
+  }
+}
 
 }  // namespace
 
-WritingThread::WritingThread(std::unique_ptr<Connection> connection)
-    : connection_(std::move(connection)), writer_(*connection_), thread_([this] { run(); }) {}
+WritingThread::WritingThread(std::unique_ptr<Connection> connection, std::size_t most_waiting,
+                             WriteHealth& health)
+    : connection_(std::move(connection)),
+      writer_(*connection_),
+      most_waiting_(most_waiting),
+      health_(health),
+      thread_([this] { run(); }) {}
 
 WritingThread::~WritingThread() {
   {
@@ -29,29 +47,43 @@ void WritingThread::observe(CommitObserver observer) {
 void WritingThread::enqueue(Write write) {
   {
     const std::lock_guard lock(mutex_);
+    if (queue_.size() >= most_waiting_) {
+      std::erase_if(queue_, [](const Write& one) -> bool { return one.caller->given_up(); });
+    }
+    if (queue_.size() >= most_waiting_) {
+      throw StoreUnavailable(
+          StoreUnavailable::Cause::Busy,
+          "Too many writes wait: " + std::to_string(queue_.size()) + ". Try again later.");
+    }
     queue_.push_back(std::move(write));
   }
   changed_.notify_one();
 }
 
 void WritingThread::run() {
-  for (;;) {
-    std::vector<Write> batch;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stopping_ || !queue_.empty() || writer_.logs_left(); });
-      if (queue_.empty() && stopping_) return;
-      if (queue_.size() <= max_batch) {
-        batch.swap(queue_);
-      } else {
-        const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(max_batch);
-        batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
-        queue_.erase(queue_.begin(), end);
-      }
+  for (std::vector<Write> batch; next(batch); batch.clear()) {
+    if (!batch.empty()) {
+      write_batch(batch);
+    } else if (health_.troubled()) {
+      probe();
     }
-    if (!batch.empty()) write_batch(batch);
     if (writer_.logs_left()) sweep_logs();
   }
+}
+
+bool WritingThread::next(std::vector<Write>& batch) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, between_probes,
+                    [this] { return stopping_ || !queue_.empty() || writer_.logs_left(); });
+  if (queue_.empty()) return !stopping_;
+  if (queue_.size() <= max_batch) {
+    batch.swap(queue_);
+    return true;
+  }
+  const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(max_batch);
+  batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
+  queue_.erase(queue_.begin(), end);
+  return true;
 }
 
 void WritingThread::sweep_logs() {
@@ -66,6 +98,19 @@ void WritingThread::sweep_logs() {
   }
 }
 
+void WritingThread::probe() {
+  try {
+    writer_.begin();
+    // SQLite writes nothing for a value that stays the same.
+    writer_.put_setting("probe", std::to_string(++probes_));
+    writer_.commit();
+    health_.succeeded();
+  } catch (const std::exception&) {
+    writer_.roll_back();
+    health_.failed(reason_of(std::current_exception()), 0);
+  }
+}
+
 void WritingThread::write_batch(std::vector<Write>& batch) {
   std::vector<std::exception_ptr> failures(batch.size());
   const bool observed = observer_.interested && observer_.interested();
@@ -74,38 +119,48 @@ void WritingThread::write_batch(std::vector<Write>& batch) {
     while (!attempt(batch, failures)) {
     }
     if (observed) observer_.committed(writer_.changes());
+    health_.succeeded();
   } catch (...) {
     writer_.roll_back();
-    const auto reason = runtime::describe(std::current_exception());
-    const auto unavailable =
-        std::make_exception_ptr(StoreUnavailable("the store cannot write: " + reason));
+    const auto reason = reason_of(std::current_exception());
+    std::size_t refused = 0;
     for (auto& failure : failures) {
-      if (!failure) failure = unavailable;
+      if (failure) continue;
+      failure = std::make_exception_ptr(reason);
+      ++refused;
     }
+    health_.failed(reason, refused);
   }
   for (std::size_t i = 0; i < batch.size(); ++i) {
     batch[i].apply = nullptr;  // what it holds is the caller's, and goes on the caller's thread
-    batch[i].complete(failures[i]);
+    batch[i].caller->finish(failures[i]);
   }
 }
 
 bool WritingThread::attempt(std::vector<Write>& batch, std::vector<std::exception_ptr>& failures) {
+  // Before anybody is asked: a lock that another program holds is waited for here.
   writer_.begin();
   for (std::size_t i = 0; i < batch.size(); ++i) {
     if (failures[i]) continue;
     try {
-      batch[i].apply(writer_);
+      auto& write = batch[i];
+      if (!write.begun) write.begun = write.caller->begin();
+      if (!write.begun) throw runtime::Failure("nobody waits for this change any more");
+      write.apply(writer_);
+      continue;
     } catch (const SqliteError& error) {
-      if (error.cause() == SqliteError::Cause::Unavailable) throw;
+      if (error.unavailable()) throw;
       failures[i] = std::make_exception_ptr(
           runtime::Failure(std::string("the store refused a change: ") + error.what()));
     } catch (...) {
       failures[i] = std::current_exception();
     }
-    if (failures[i]) {
-      writer_.roll_back();
-      return false;
-    }
+    if (!batch[i].begun) continue;
+    writer_.roll_back();
+    return false;
+  }
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (!failures[i]) batch[i].caller->end_alone();
   }
   writer_.commit();
   return true;

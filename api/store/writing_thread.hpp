@@ -10,41 +10,56 @@
 #include <thread>
 #include <vector>
 
+#include "api/store/handed_over.hpp"
 #include "api/store/resource_writer.hpp"
+#include "api/store/write_health.hpp"
 
 namespace jobengine::api::store {
 
 struct Write {
   // May run several times: when another write of the batch fails, the transaction is repeated.
+  // Never again once its caller was told to end alone.
   std::function<void(ResourceWriter&)> apply;
-  // Called once, on the writing thread, after the commit or with what failed.
-  std::function<void(std::exception_ptr)> complete;
+  // Asked whether the write is still wanted before it is first applied, and told of its end, on the
+  // writing thread: after the commit, or with what failed.
+  std::shared_ptr<HandedOver> caller;
+  bool begun = false;
 };
 
 class WritingThread {
  public:
-  explicit WritingThread(std::unique_ptr<Connection> connection);
+  WritingThread(std::unique_ptr<Connection> connection, std::size_t most_waiting,
+                WriteHealth& health);
   // Finishes what is queued.
   ~WritingThread();
   WritingThread(const WritingThread&) = delete;
   WritingThread& operator=(const WritingThread&) = delete;
 
   void observe(CommitObserver observer);  // before the first write
-  void enqueue(Write write);              // [any thread]
+  // Throws StoreUnavailable when too many wait. [any thread]
+  void enqueue(Write write);
 
  private:
   void run();
+  // What is to be written next, when there is something. False: the end.
+  bool next(std::vector<Write>& batch);
   void write_batch(std::vector<Write>& batch);
   // One attempt. False when a write failed by itself (its failure is noted): without it, the rest
   // can be tried again. Throws when nothing can be written.
   bool attempt(std::vector<Write>& batch, std::vector<std::exception_ptr>& failures);
   // In a transaction of its own, between those that somebody waits for.
   void sweep_logs();
+  // Finds out whether writing works again while nobody writes.
+  void probe();
 
   // Only the writing thread touches these.
   const std::unique_ptr<Connection> connection_;
   ResourceWriter writer_;
   CommitObserver observer_;
+  std::int64_t probes_ = 0;
+
+  const std::size_t most_waiting_;
+  WriteHealth& health_;
 
   std::mutex mutex_;  // guards the rest
   std::condition_variable changed_;

@@ -80,6 +80,8 @@ struct ApiServer::State {
                     options.zk_hosts};
     request.argv.insert(request.argv.end(), options.arguments.begin(), options.arguments.end());
     request.environment = environment_with_password();
+    request.environment->insert(request.environment->end(), options.environment.begin(),
+                                options.environment.end());
     request.descriptors = {{ends[1], 1}, {log, 2}};
     process.emplace(runtime::ChildProcess::spawn(loop.context(), request));
     ::close(ends[1]);

@@ -16,8 +16,9 @@ inline constexpr const char* api_password = "secret-for-tests";
 struct ApiServerOptions {
   // "host:port/chroot"; empty: a port where nobody listens, so that ZooKeeper is away for good.
   std::string zk_hosts;
-  std::vector<std::string> arguments;  // further ones, e.g. "--trust-authn-header"
-  std::string database;                // empty: one of its own
+  std::vector<std::string> arguments;         // further ones, e.g. "--trust-authn-header"
+  std::string database;                       // empty: one of its own
+  std::vector<std::string> environment = {};  // further variables, "NAME=value"
 };
 
 // Started by the constructor, which returns once requests are answered; ended by the destructor.

@@ -161,7 +161,10 @@ class FailingStore : public api::store::Store {
   static constexpr int failures = 2;
 
   awaitable<std::int64_t> awaiting_count() override {
-    if (++counted_ <= failures) throw api::store::StoreUnavailable("disk I/O error");
+    if (++counted_ <= failures) {
+      throw api::store::StoreUnavailable(api::store::StoreUnavailable::Cause::Failing,
+                                         "disk I/O error");
+    }
     co_return noted ? 0 : 1;
   }
   awaitable<std::vector<api::store::AwaitingEntry>> awaiting_entries(std::int64_t) override {
@@ -174,6 +177,8 @@ class FailingStore : public api::store::Store {
     co_return;
   }
   void observe(api::store::CommitObserver) override {}
+  void publish_in(telemetry::Metrics&) override {}
+  std::string write_trouble() const override { return {}; }
   awaitable<std::optional<api::store::StoredDocument>> get(std::string) override {
     co_return std::nullopt;
   }

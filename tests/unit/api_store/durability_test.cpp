@@ -97,7 +97,8 @@ TEST_CASE("store: a write without room is refused, and later ones go on", "[stor
     auto attempt = [](Store& into, std::string id, int& count) -> awaitable<void> {
       try {
         co_await put(into, id, std::string(200'000, 'x'));
-      } catch (const StoreUnavailable&) {
+      } catch (const StoreUnavailable& failure) {
+        CHECK(failure.cause == StoreUnavailable::Cause::Full);
         ++count;
       }
     };
