@@ -19,7 +19,7 @@ from ensemble import Ensemble
 from faults import Disk, Injector
 from http_client import all_jobs, search_jobs
 from oracle import Oracle
-from processes import FreePorts, boot_time
+from processes import FreePorts
 from stream import Stream
 from tree import Tree
 
@@ -138,7 +138,6 @@ class Campaign:
         self.oracle.read()
         found = checks.Findings(jobs, self.oracle, self.stream, self.engine, self.ensemble, self.faults, leftovers,
                                 queue)
-        found.oracle_wall_offset = time.time() - boot_time()
         return {**self.problems, **checks.all_violations(found)}, found
 
     def _problem(self, check, text):

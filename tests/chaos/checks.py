@@ -2,8 +2,10 @@
 import datetime
 import os
 import re
+import time
 
 from engine import OWN_EXIT_CODES, SESSION_SECONDS, TICK_SECONDS, TICKS
+from processes import boot_time
 
 FINAL = ('SUCCESS', 'FAILED', 'CANCELED')
 RUN_OF = re.compile(r'\brun (\d+-\d+)')
@@ -29,6 +31,7 @@ class Findings:
         self.faults = [fault for fault in faults if fault.injected is not None]
         self.leftovers = leftovers  # lines about nodes that did not go away
         self.queue = queue          # the tree at the very end, None: it could not be read
+        self.wall_offset = time.time() - boot_time()  # what makes a time of day of the oracle's times
 
 
 def acknowledged_jobs_are_final(found):
@@ -86,8 +89,22 @@ def nothing_runs_after_the_end(found):
             continue
         recorded = seconds_of(document['updated'])
         for run in found.oracle.by_job.get(job, []):
-            if run.wall_start > recorded + 0.002:
+            if run.start + found.wall_offset > recorded + 0.005:
                 yield f'{job} was {document["state"]} at {document["updated"]}, and begun again: {run}'
+
+
+def checkpoints_are_kept(found):
+    """Who saved one and was told that it is kept was told the truth: the next run gets it, or a later one."""
+    wiped = [fault.injected for fault in found.faults if fault.kind == 'wipe-queue']
+    for job, runs in found.oracle.by_job.items():
+        ordered = sorted(runs, key=lambda run: run.start)
+        for number, run in enumerate(ordered):
+            savers = [earlier for earlier in ordered[:number] if earlier.kept is not None]
+            if not savers or any(savers[-1].kept < moment + 30 for moment in wiped):
+                continue
+            good = {savers[-1].id} | {earlier.id for earlier in ordered[:number] if earlier.start >= savers[-1].start}
+            if run.origin not in good:
+                yield f'{job}: {run} got the checkpoint of {run.origin or "nobody"}, not that of {savers[-1]}'
 
 
 def one_final_record(found):
@@ -139,7 +156,7 @@ def every_tick_once(found):
 
 def may_miss_ticks(found, begin, end):
     """Whether a fault may have kept the leader from its work then. Ticks bear wall clock times."""
-    to_wall = found.oracle_wall_offset
+    to_wall = found.wall_offset
     margin = SESSION_SECONDS * 2 + 20
     for fault in found.faults:
         if 'executor' in fault.target or 'host' in fault.target:
@@ -205,7 +222,7 @@ def oracle_is_whole(found):
 
 
 CHECKS = (acknowledged_jobs_are_final, every_job_is_final, no_job_failed, success_was_earned, no_two_runs_overlap,
-          nothing_runs_after_the_end, one_final_record, every_tick_once, nothing_is_left,
+          nothing_runs_after_the_end, checkpoints_are_kept, one_final_record, every_tick_once, nothing_is_left,
           submissions_are_not_refused, ends_are_expected, logs_are_clean, oracle_is_whole)
 
 

@@ -30,7 +30,7 @@ class Made:
         self.faults = []
         self.leftovers = []
         self.queue = {'entries': set(), 'taken': set(), 'attempts': set()}
-        self.oracle_wall_offset = 0.0
+        self.wall_offset = 0.0
         self.oracle = Oracle(self.path)
         self.job(JOB)
         self.run('a', 1.0, 'start')
@@ -48,7 +48,7 @@ class Made:
 
     def run(self, run, moment, word, job=JOB, attempt=1):
         with open(self.path, 'a', encoding='ascii') as file:
-            file.write(f'{run} {job} {attempt} 10 11 {int(moment * 1e9)} {int(moment * 1e9)} {word}\n')
+            file.write(f'{run} {job} {attempt} 10 11 {int(moment * 1e9)} {word}\n')
 
     def change(self, link, state, sent, answered, status=200, job=JOB):
         self.engine.changes.append(types.SimpleNamespace(
@@ -115,6 +115,19 @@ class Checks(unittest.TestCase):
         self.made.run('b', 3.5, 'start', attempt=2)
         self.made.run('b', 3.6, 'end', attempt=2)
         self.expect('nothing_runs_after_the_end')
+
+    def test_a_checkpoint_is_lost(self):
+        self.made.run('a', 1.6, 'kept')
+        self.made.run('b', 2.1, 'start', attempt=2)
+        self.made.run('b', 2.3, 'end', attempt=2)
+        self.expect('checkpoints_are_kept')
+
+    def test_a_checkpoint_is_handed_on(self):
+        self.made.run('a', 1.6, 'kept')
+        self.made.run('b', 2.1, 'start', attempt=2)
+        self.made.run('b', 2.1, 'from:a', attempt=2)
+        self.made.run('b', 2.3, 'end', attempt=2)
+        self.expect()
 
     def test_two_final_records(self):
         self.made.change('one', 'SUCCESS', 2.0, 2.1)

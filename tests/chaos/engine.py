@@ -17,6 +17,25 @@ GRACE_SECONDS = 8  # of the queue keeper: longer than a session
 OWN_EXIT_CODES = {'executor': {5}}  # a shared action outlived its lease: it ends itself
 
 
+class SteppedClock:
+    """The time of day of one program, by Debian's libfaketime; its monotonic clocks stay as they are."""
+    LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1'
+
+    def __init__(self, file):
+        self._file = file
+        self.installed = os.path.exists(self.LIBRARY)
+        self.step(0)
+
+    def step(self, seconds):
+        with open(self._file, 'w', encoding='ascii') as file:
+            file.write(f'{seconds:+d}\n')
+
+    def environment(self):
+        return {} if not self.installed else {
+            'LD_PRELOAD': self.LIBRARY, 'FAKETIME_TIMESTAMP_FILE': self._file, 'FAKETIME_DONT_FAKE_MONOTONIC': '1',
+            'FAKETIME_CACHE_DURATION': '1', 'FAKETIME_DONT_RESET': '1'}
+
+
 class Member:
     """A program with what belongs to it."""
 
@@ -53,6 +72,8 @@ class Engine:
         self.oracle = os.path.join(folder, 'oracle')
         self.members = []
         self.submission = None    # the harness's own link to job-api
+        # Of the last executor: what is put in front of the C library should not be in all of them.
+        self.clock = SteppedClock(os.path.join(folder, 'clock'))
 
     @property
     def api(self):
@@ -116,6 +137,8 @@ class Engine:
             command += arguments(name, known)
             environment = environment_without_settings(
                 JOB_API_PASS=PASSWORD, JOB_API_ADMIN_PASSWORD=PASSWORD, TMPDIR=os.path.join(self.folder, 'tmp'))
+            if kind == 'executor' and number == count:
+                environment.update(self.clock.environment())
             log = os.path.join(self.folder, f'{name}.log')
             started = Program(name, command, log, environment, self.restart_after)
             self.members.append(Member(kind, started, telemetry, zookeeper, api))

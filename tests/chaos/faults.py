@@ -86,6 +86,7 @@ class Injector:
         member.program.signal(signal.SIGKILL, fault.kind)
         await asyncio.sleep(0.1)
         await self._recover(fault, member.ready)
+        fault.restarted = next((start for start in member.program.starts if start > fault.injected), None)
 
     async def _terminate_executor(self, fault):
         member = among(self._healthy('executor'), fault.pick)
@@ -193,6 +194,19 @@ class Injector:
         finally:
             self.disk.empty()
         await self._recover(fault, self.engine.api.ready)
+
+    async def _clock_step(self, fault):
+        if not self.engine.clock.installed:
+            raise Skipped('no libfaketime')
+        step = round((fault.chance - 0.5) * 2 * 7200)
+        member = self.engine.of('executor')[-1]
+        self._begin(fault, f'{member.name}, {step:+d} s')
+        self.engine.clock.step(step)
+        try:
+            await asyncio.sleep(fault.seconds)
+        finally:
+            self.engine.clock.step(0)
+        await self._recover(fault, member.ready)
 
     # ---- ZooKeeper
 

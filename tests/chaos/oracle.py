@@ -4,13 +4,14 @@ import os
 
 class Run:
     """One run of one job: between `start` and `last` it was certainly alive."""
-    __slots__ = ('id', 'job', 'attempt', 'pid', 'parent', 'start', 'last', 'wall_start', 'wall_last', 'end')
+    __slots__ = ('id', 'job', 'attempt', 'pid', 'parent', 'start', 'last', 'end', 'kept', 'origin')
 
-    def __init__(self, fields, moment, wall):
+    def __init__(self, fields, moment):
         self.id, self.job = fields[0], fields[1]
         self.attempt, self.pid, self.parent = int(fields[2]), int(fields[3]), int(fields[4])
         self.start = self.last = moment
-        self.wall_start = self.wall_last = wall
+        self.kept = None   # when its checkpoint was kept, as it was told
+        self.origin = ''   # the run whose checkpoint it got
         self.end = ''  # 'end', 'stopped', or '' for one that broke off or goes on
 
     def __str__(self):
@@ -43,9 +44,9 @@ class Oracle:
     def _take(self, line):
         fields = line.split()
         try:
-            moment, wall, word = int(fields[5]) / 1e9, int(fields[6]) / 1e9, fields[7]
+            moment, word = int(fields[5]) / 1e9, fields[6]
             if word == 'start':
-                run = Run(fields, moment, wall)
+                run = Run(fields, moment)
                 self.runs[run.id] = run
                 self.by_job.setdefault(run.job, []).append(run)
                 return
@@ -54,8 +55,11 @@ class Oracle:
             self.broken_lines.append(line)
             return
         run.last = max(run.last, moment)
-        run.wall_last = wall
-        if word != 'beat':
+        if word == 'kept':
+            run.kept = moment
+        elif word.startswith('from:'):
+            run.origin = word.removeprefix('from:')
+        elif word not in ('beat', 'refused'):
             run.end = word
 
     def under_way(self):

@@ -15,9 +15,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::int64_t nanoseconds(clockid_t clock) {
+std::int64_t now() {
   timespec time{};
-  ::clock_gettime(clock, &time);
+  ::clock_gettime(CLOCK_BOOTTIME, &time);
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
@@ -28,7 +28,7 @@ class Run {
   Run(const jobengine::Job& job, const std::string& file)
       : job_(job.id()),
         attempt_(std::to_string(job.attempt())),
-        id_(std::to_string(::getpid()) + "-" + std::to_string(nanoseconds(CLOCK_BOOTTIME))),
+        id_(std::to_string(::getpid()) + "-" + std::to_string(now())),
         file_(::open(file.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC)) {
     if (file_ < 0) throw std::runtime_error("cannot open the oracle " + file);
   }
@@ -38,12 +38,11 @@ class Run {
 
   const std::string& id() const { return id_; }
 
-  // run job attempt process its-parent boot-time-ns wall-clock-ns word
-  void tell(const char* word) const {
+  // run job attempt process its-parent boot-time-ns word
+  void tell(const std::string& word) const {
     const std::string line = id_ + ' ' + job_ + ' ' + attempt_ + ' ' + std::to_string(::getpid()) +
-                             ' ' + std::to_string(::getppid()) + ' ' +
-                             std::to_string(nanoseconds(CLOCK_BOOTTIME)) + ' ' +
-                             std::to_string(nanoseconds(CLOCK_REALTIME)) + ' ' + word + '\n';
+                             ' ' + std::to_string(::getppid()) + ' ' + std::to_string(now()) + ' ' +
+                             word + '\n';
     const auto written = ::write(file_, line.data(), line.size());
     if (written != static_cast<ssize_t>(line.size()))
       throw std::runtime_error("the oracle is full");
@@ -56,8 +55,9 @@ class Run {
   int file_;
 };
 
-// Payload: oracle (the file), ms (how long it runs), deaf (it ignores the stop).
-// It says "start", "beat" every 25 ms, and in the end "end" or "stopped".
+// Payload: oracle (the file), ms (how long it runs), deaf (it ignores the stop), checkpoint (it
+// saves one in the middle). It says "start", "from:<run>" when it got that run's checkpoint, "beat"
+// every 25 ms, "kept" when its own was kept, and in the end "end" or "stopped".
 class Oracle : public jobengine::Action {
  public:
   std::string name() const override { return "chaos_oracle"; }
@@ -77,12 +77,18 @@ class Oracle : public jobengine::Action {
     const auto file = payload.text("oracle");
     const auto length = std::chrono::milliseconds(payload.integer_or("ms", 100, 0, 600'000));
     const bool deaf = payload.flag_or("deaf", false);
+    const bool saves = payload.flag_or("checkpoint", false);
     payload.finish();
 
     const Run run(job, file);
     run.tell("start");
+    if (const auto before = job.checkpoint(); before && before->is_object()) {
+      run.tell("from:" + before->value("run", "?"));
+    }
     job.status("run " + run.id());
-    const auto end = std::chrono::steady_clock::now() + length;
+    const auto begin = std::chrono::steady_clock::now();
+    const auto end = begin + length;
+    bool saved = !saves;
     for (;;) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
           end - std::chrono::steady_clock::now());
@@ -96,9 +102,23 @@ class Oracle : public jobengine::Action {
       // The stop is told at once from then on.
       if (stop) ::poll(nullptr, 0, static_cast<int>(step.count()));
       run.tell("beat");
+      if (!saved && std::chrono::steady_clock::now() > begin + length / 2) {
+        saved = true;
+        save(job, run);
+      }
     }
     run.tell("end");
     return 0;
+  }
+
+ private:
+  static void save(jobengine::Job& job, const Run& run) {
+    try {
+      job.save_checkpoint({{"run", run.id()}});
+      run.tell("kept");
+    } catch (const jobengine::CheckpointError&) {
+      run.tell("refused");
+    }
   }
 };
 

@@ -9,8 +9,8 @@ def percentile(values, part):
 
 def take_overs(faults, oracle):
     """kind -> seconds from the fault to the next start of each job that was under way on its target, of those that
-    were begun again at all."""
-    found = {}
+    were begun again at all; and the same from the restart of a killed executor, as far as that was first."""
+    found, from_restart = {}, {}
     for fault in faults:
         if fault.injected is None:
             continue
@@ -20,7 +20,9 @@ def take_overs(faults, oracle):
             later = [run.start for run in oracle.by_job[victim.job] if run.start > fault.injected]
             if later:
                 found.setdefault(fault.kind, []).append(min(later) - fault.injected)
-    return found
+            if later and fault.restarted is not None:
+                from_restart.setdefault(fault.kind, []).append(max(0.0, min(later) - fault.restarted))
+    return found, from_restart
 
 
 def longest_pauses(faults, oracle, seconds=20):
@@ -39,7 +41,7 @@ def longest_pauses(faults, oracle, seconds=20):
 
 def figures(faults, oracle):
     """One row a kind of fault."""
-    times, pauses = take_overs(faults, oracle), longest_pauses(faults, oracle)
+    (times, restarts), pauses = take_overs(faults, oracle), longest_pauses(faults, oracle)
     rows = []
     for kind in sorted({fault.kind for fault in faults}):
         these = [fault for fault in faults if fault.kind == kind]
@@ -47,7 +49,8 @@ def figures(faults, oracle):
         row = {'fault': kind, 'planned': len(these), 'injected': len(injected),
                'survived': sum(fault.recovered is not None for fault in injected)}
         recoveries = [fault.recovered - fault.healed for fault in injected if fault.recovered is not None]
-        for name, values in (('ready', recoveries), ('takeover', times.get(kind)), ('pause', pauses.get(kind))):
+        for name, values in (('ready', recoveries), ('takeover', times.get(kind)),
+                             ('from_restart', restarts.get(kind)), ('pause', pauses.get(kind))):
             if values:
                 row[name] = {'n': len(values), 'p50': round(percentile(values, 0.5), 3),
                              'p99': round(percentile(values, 0.99), 3), 'max': round(max(values), 3)}
@@ -64,12 +67,13 @@ def cell(row, name):
 
 
 def print_table(rows):
-    print(f'{"fault":26}{"injected":>9}{"survived":>9}   {"ready again":^15}  {"take-over":^15}  {"pause of all":^15}')
-    print(f'{"":26}{"":>9}{"":>9}   {"p50 s":>7} {"p99 s":>7}  {"p50 s":>7} {"p99 s":>7}  {"p50 s":>7} {"p99 s":>7}')
+    print(f'{"fault":26}{"injected":>9}{"survived":>9}   {"ready again":^15}  {"take-over":^15}  {"from restart":^15}  '
+          f'{"pause of all":^15}')
+    print(f'{"":26}{"":>9}{"":>9}   ' + '  '.join(['  p50 s   p99 s'] * 4))
     for row in rows:
         note = '  skipped: ' + '; '.join(row['skipped']) if 'skipped' in row else ''
         print(f'{row["fault"]:26}{row["injected"]:9}{row["survived"]:9}   {cell(row, "ready")}  '
-              f'{cell(row, "takeover")}  {cell(row, "pause")}{note}')
+              f'{cell(row, "takeover")}  {cell(row, "from_restart")}  {cell(row, "pause")}{note}')
 
 
 def print_violations(violations, shown=10):

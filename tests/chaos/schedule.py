@@ -15,6 +15,7 @@ class Fault:
         self.injected = None    # boot time; None: not yet, or skipped
         self.healed = None
         self.recovered = None   # boot time of the first readiness afterwards
+        self.restarted = None   # boot time of the next start of a killed executor
         self.skipped = ''       # why
         self.victims = []       # runs that were under way on the target
 
@@ -61,6 +62,7 @@ KINDS = {
     'api-dropped': (4, span(1, 6)),
     'api-half': (2, span(1, 6)),
     'api-stalled': (2, span(1, 8)),
+    'clock-step': (2, span(2, 8)),
 }
 # Once in a campaign, at this part of its time.
 ONCE = {'wipe-queue': (0.45, span(0, 0)), 'disk-full': (0.65, span(3, 6))}

@@ -22,6 +22,8 @@ class Stream:
         length = chance.randrange(2000, 8000) if chance.random() < self.engine.options.long_jobs else \
             chance.randrange(5, 400)
         payload = {'oracle': self.engine.oracle, 'ms': length, 'deaf': chance.random() < 0.15}
+        if length > 200 and chance.random() < 0.5:
+            payload['checkpoint'] = True
         action = 'chaos_shared' if chance.random() < 0.08 else 'chaos_oracle'
         document = {'name': f'chaos-{number}', 'action': action, 'payload': payload}
         if chance.random() < 0.3:
