@@ -88,6 +88,8 @@ awaitable<void> die_while_adding(asio::io_context& loop, Death death, Story& sto
     story.expect(read.ok(), "an acknowledged job is gone: " + read.message);
   }
   co_await expect_one_run_each(system, story);
+  const std::size_t made = co_await system.entries_made();
+  story.expect_equal("entries made, that of the blocker too", made, 1 + death.stored);
   co_await system.close();
 }
 
@@ -103,6 +105,8 @@ awaitable<void> die_under_executor(asio::io_context& loop, std::string point, St
   story.expect_equal("the end of job-api", end, killed);
   co_await system.start_api(options, "");
   co_await expect_one_run_each(system, story);
+  const std::size_t made = co_await system.entries_made();
+  story.expect_equal("entries made", made, std::size_t{1});
   story.expect_equal("the runs", told(system.runs()), std::string("1"));
   co_await system.close();
 }

@@ -1,5 +1,5 @@
-// A distributor dies at each point of a tick; the next one makes what is missing of it, and nothing
-// twice.
+// A distributor dies, or freezes, at each point of a tick; the next one makes what is missing of
+// it, and nothing is made twice.
 #include <catch2/catch.hpp>
 #include <csignal>
 
@@ -22,6 +22,17 @@ const std::vector<std::string>& deaths() {
       "distributor.claim.before",  "distributor.claim.after",  "distributor.post.before:1",
       "distributor.post.before:3", "distributor.post.after:1", "distributor.post.after:2",
       "distributor.post.after:3",  "distributor.close.before", "distributor.close.after",
+  };
+  return all;
+}
+
+// Where one that goes on too late could do harm.
+const std::vector<std::string>& freezes() {
+  static const std::vector<std::string> all = {
+      "distributor.claim.before",
+      "distributor.claim.after",
+      "distributor.post.after:2",
+      "distributor.close.before",
   };
   return all;
 }
@@ -60,11 +71,26 @@ awaitable<void> wait_until_closed(SmallSystem& system, std::string distribution)
   }
 }
 
-awaitable<void> die_and_be_followed(asio::io_context& loop, std::string api_url, std::size_t index,
-                                    Story& story) {
+bool says(const DoomedProgram& program, const std::string& text) {
+  return program.output().find(text) != std::string::npos;
+}
+
+// It goes on, and learns that it leads no more before it is asked to end.
+awaitable<void> thaw(DoomedProgram& frozen, Story& story) {
+  frozen.signal(SIGCONT);
+  const auto knows = [&frozen] { return says(frozen, "no longer leading"); };
+  co_await wait_for(knows, "the end of the stale leader's work");
+  frozen.signal(SIGTERM);
+  const int end = co_await frozen.end();
+  story.expect_equal("the end of the frozen distributor", end, 0);
+}
+
+// `name`: of the actions, no other story's.
+awaitable<void> follow(asio::io_context& loop, std::string api_url, std::string doom,
+                       std::string name, Story& story) {
   SmallSystem system(loop, std::move(api_url));
-  const std::string targets = "crash_target_" + std::to_string(index);
-  const std::string action = "crash_daily_" + std::to_string(index);
+  const std::string targets = name + "_target";
+  const std::string action = name + "_daily";
   std::set<std::string> wanted;
   for (std::size_t i = 0; i < target_count; ++i) {
     json target;
@@ -74,26 +100,27 @@ awaitable<void> die_and_be_followed(asio::io_context& loop, std::string api_url,
     if (!added.ok()) throw runtime::Failure("cannot add a job: " + added.message);
     wanted.insert(added.location);
   }
-  const auto doomed = system.distributor(daily_for(targets, action), dies_at(deaths()[index]));
-  const int end = co_await doomed->end();
-  story.expect_equal("the end of the distributor", end, killed);
+  const bool freezes = doom.starts_with("JE_FREEZE_AT");
+  const auto doomed = system.distributor(daily_for(targets, action), doom);
+  if (freezes) {
+    const auto frozen = [&doomed] { return doomed->frozen(); };
+    co_await wait_for(frozen, "the freeze");
+  } else {
+    const int end = co_await doomed->end();
+    story.expect_equal("the end of the distributor", end, killed);
+  }
 
   const auto follower = system.distributor(daily_for(targets, action));
-  const auto leads = [&follower] {
-    return follower->output().find("leading") != std::string::npos;
-  };
+  const auto leads = [&follower] { return says(*follower, "leading"); };
   co_await wait_for(leads, "a leader");
   co_await wait_until_closed(system, action);
+  if (freezes) co_await thaw(*doomed, story);
   follower->signal(SIGTERM);
   const int stopped = co_await follower->end();
   story.expect_equal("the end of the second distributor", stopped, 0);
   const std::vector<json> jobs = co_await jobs_of(system, action);
   story.expect_equal("jobs of the tick", jobs.size(), target_count);
-  std::set<std::string> ticks;
-  for (const json& job : jobs) {
-    wanted.erase(job.at("target-resource").value("href", ""));
-    ticks.insert(job.value("name", ""));
-  }
+  for (const json& job : jobs) wanted.erase(job.at("target-resource").value("href", ""));
   story.expect_equal("targets without a job", wanted.size(), std::size_t{0});
   co_await system.close();
 }
@@ -111,6 +138,18 @@ TEST_CASE("a distributor may die at any point of a tick", "[crash][distributor]"
   options.arguments = {trusting};
   const ApiServer api(options);
   tell_stories(deaths(), [&](asio::io_context& loop, std::size_t index, Story& story) {
-    return die_and_be_followed(loop, api.url(), index, story);
+    const std::string name = "death_" + std::to_string(index);
+    return follow(loop, api.url(), dies_at(deaths()[index]), name, story);
+  });
+}
+
+TEST_CASE("a frozen distributor that goes on too late makes nothing twice",
+          "[crash][freeze][distributor]") {
+  ApiServerOptions options;
+  options.arguments = {trusting};
+  const ApiServer api(options);
+  tell_stories(freezes(), [&](asio::io_context& loop, std::size_t index, Story& story) {
+    const std::string name = "freeze_" + std::to_string(index);
+    return follow(loop, api.url(), freezes_at(freezes()[index]), name, story);
   });
 }

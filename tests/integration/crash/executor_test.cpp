@@ -70,8 +70,7 @@ awaitable<void> die_and_be_followed(asio::io_context& loop, std::string api_url,
   co_await system.wait_until_queue_is_empty();
   const json still = co_await system.job(id);
   story.expect(still == done, "what was final was changed: " + still.dump());
-  follower->signal(SIGTERM);
-  const int stopped = co_await follower->end();
+  const int stopped = co_await stop_executor(*follower);
   story.expect_equal("the end of the second executor", stopped, 0);
   story.expect_equal("the runs", told(system.runs()), death.runs);
   co_await system.close();

@@ -84,8 +84,7 @@ awaitable<void> freeze_and_be_followed(asio::io_context& loop, std::string api_u
   const json done = co_await system.wait_until_final(id);
   story.expect_equal("the final state", done.value("state", ""), std::string("SUCCESS"));
   co_await system.wait_until_queue_is_empty();
-  follower->signal(SIGTERM);
-  const int stopped = co_await follower->end();
+  const int stopped = co_await stop_executor(*follower);
   story.expect_equal("the end of the second executor", stopped, 0);
   story.expect_equal("the runs", told(system.runs()), freeze.runs);
   co_await system.close();

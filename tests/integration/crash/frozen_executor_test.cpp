@@ -77,8 +77,7 @@ TEST_CASE(
         co_await wait_for(gives_up, "the end of the stale run");
         CHECK_THAT(first->output(), Catch::Contains("the entry is not ours any more"));
         // It works on: the next job is its, as there is nobody else.
-        second->signal(SIGTERM);
-        const int second_end = co_await second->end();
+        const int second_end = co_await stop_executor(*second);
         CHECK(second_end == 0);
         const std::string next = co_await system.submit(json::object());
         const json next_done = co_await system.wait_until_final(next);

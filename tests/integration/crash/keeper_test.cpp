@@ -1,4 +1,5 @@
-// The queue keeper dies in the middle of its repairs; the next one goes on with them.
+// The queue keeper dies, or freezes, in the middle of its repairs; the next one goes on with them.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <map>
@@ -31,6 +32,13 @@ const std::vector<Death>& deaths() {
       {"keeper.push.before:2", one_go + 3}, {"keeper.remove.before:1", 3},
       {"keeper.remove.after:1", 3},         {"keeper.remove.before:3", 3},
   };
+  return all;
+}
+
+// Where one that goes on too late could do harm.
+const std::vector<std::string>& freezes() {
+  static const std::vector<std::string> all = {"keeper.push.before", "keeper.push.after",
+                                               "keeper.remove.before", "keeper.remove.after"};
   return all;
 }
 
@@ -67,21 +75,13 @@ awaitable<std::map<std::string, int>> entries_of(SmallSystem& system) {
   co_return counts;
 }
 
-awaitable<void> die_and_be_followed(asio::io_context& loop, Death death, Story& story) {
-  SmallSystem system(loop);
-  std::vector<std::string> options;
-  co_await system.start_api(std::move(options), "");
-  const std::set<std::string> ids = co_await store_jobs(system, death.jobs);
-  for (std::size_t i = 0; i < dead_entries; ++i) co_await system.queue.put("job/nobody", 1);
-  const auto doomed = system.distributor(keeping, dies_at(death.point));
-  const int end = co_await doomed->end();
-  story.expect_equal("the end of the distributor", end, killed);
-
-  const auto follower = system.distributor(keeping);
+awaitable<void> wait_for_repairs(SmallSystem& system, const std::set<std::string>& ids) {
   const auto deadline = runtime::Clock::now() + std::chrono::seconds(90);
   runtime::Event never;
   std::map<std::string, int> entries = co_await entries_of(system);
-  while (entries.size() != ids.size() || entries.contains("job/nobody")) {
+  const auto once = [](const auto& entry) { return entry.second == 1; };
+  while (entries.size() != ids.size() || entries.contains("job/nobody") ||
+         !std::all_of(entries.begin(), entries.end(), once)) {
     if (runtime::Clock::now() > deadline) {
       throw runtime::Failure("entries of " + std::to_string(entries.size()) + " jobs, should be " +
                              std::to_string(ids.size()));
@@ -89,6 +89,41 @@ awaitable<void> die_and_be_followed(asio::io_context& loop, Death death, Story& 
     co_await never.wait_for(std::chrono::milliseconds(100));
     entries = co_await entries_of(system);
   }
+}
+
+awaitable<void> thaw(DoomedProgram& frozen, Story& story) {
+  frozen.signal(SIGCONT);
+  const auto knows = [&frozen] {
+    return frozen.output().find("no longer leading") != std::string::npos;
+  };
+  co_await wait_for(knows, "the end of the stale leader's work");
+  frozen.signal(SIGTERM);
+  const int end = co_await frozen.end();
+  story.expect_equal("the end of the frozen distributor", end, 0);
+}
+
+awaitable<void> follow(asio::io_context& loop, std::string doom, std::size_t jobs, Story& story) {
+  SmallSystem system(loop);
+  std::vector<std::string> options;
+  co_await system.start_api(std::move(options), "");
+  const std::set<std::string> ids = co_await store_jobs(system, jobs);
+  for (std::size_t i = 0; i < dead_entries; ++i) co_await system.queue.put("job/nobody", 1);
+  const bool freezes = doom.starts_with("JE_FREEZE_AT");
+  const auto doomed = system.distributor(keeping, doom);
+  if (freezes) {
+    const auto frozen = [&doomed] { return doomed->frozen(); };
+    co_await wait_for(frozen, "the freeze");
+  } else {
+    const int end = co_await doomed->end();
+    story.expect_equal("the end of the distributor", end, killed);
+  }
+
+  const auto follower = system.distributor(keeping);
+  co_await wait_for_repairs(system, ids);
+  if (freezes) co_await thaw(*doomed, story);
+  // What it made too late is taken back within an interval.
+  if (freezes) co_await wait_for_repairs(system, ids);
+  const std::map<std::string, int> entries = co_await entries_of(system);
   for (const auto& [id, count] : entries) {
     story.expect(ids.contains(id), "an entry of " + id);
     story.expect_equal("entries of one job", count, 1);
@@ -115,6 +150,14 @@ TEST_CASE("the queue keeper may die between any of its repairs", "[crash][keeper
   std::vector<std::string> names;
   for (const Death& death : deaths()) names.push_back(death.point);
   tell_stories(names, [](asio::io_context& loop, std::size_t index, Story& story) {
-    return die_and_be_followed(loop, deaths()[index], story);
+    return follow(loop, dies_at(deaths()[index].point), deaths()[index].jobs, story);
+  });
+}
+
+TEST_CASE("a frozen queue keeper that goes on too late doubles nothing",
+          "[crash][freeze][keeper]") {
+  ZooKeeperServer::shared();
+  tell_stories(freezes(), [](asio::io_context& loop, std::size_t index, Story& story) {
+    return follow(loop, freezes_at(freezes()[index]), 3, story);
   });
 }

@@ -1,5 +1,6 @@
 #include "tests/integration/crash/small_system.hpp"
 
+#include <csignal>
 #include <fstream>
 
 #include "common/runtime/failure.hpp"
@@ -23,6 +24,16 @@ constexpr const char* everybody = "group/nuvla-admin";
 awaitable<void> wait_for(std::function<bool()> condition, std::string what) {
   const bool came = co_await eventually(std::move(condition), patience);
   if (!came) throw runtime::Failure("waited in vain for " + what);
+}
+
+awaitable<int> stop_executor(DoomedProgram& executor) {
+  const auto started = [&executor] {
+    return executor.output().find("executor started") != std::string::npos;
+  };
+  co_await wait_for(started, "the start of an executor");
+  executor.signal(SIGTERM);
+  const int code = co_await executor.end();
+  co_return code;
 }
 
 SmallSystem::SmallSystem(asio::io_context& its_loop, std::string api_url)
@@ -159,6 +170,12 @@ awaitable<void> SmallSystem::wait_until_queue_is_empty() {
     }
     co_await never.wait_for(pace);
   }
+}
+
+// ZooKeeper counts what was made in a folder and what was removed from it, in one.
+awaitable<std::size_t> SmallSystem::entries_made() {
+  const auto folder = co_await session->exists("/job/entries");
+  co_return static_cast<std::size_t>(folder.stat.child_version + folder.stat.child_count) / 2;
 }
 
 void SmallSystem::open_gate() const {

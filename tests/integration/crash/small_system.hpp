@@ -45,6 +45,8 @@ class SmallSystem {
   awaitable<nlohmann::json> wait_until_final(std::string id);
   // No entries, no locks, no attempt records.
   awaitable<void> wait_until_queue_is_empty();
+  // How many entries were ever made.
+  awaitable<std::size_t> entries_made();
   std::vector<ActionRun> runs() const { return read_oracle(oracle_); }
   // What jobs may wait for, and the end of their waiting.
   std::string gate() const { return oracle_ + ".gate"; }
@@ -67,6 +69,9 @@ class SmallSystem {
   std::string oracle_;
   std::unique_ptr<DoomedProgram> api_;
 };
+
+// SIGTERM, as soon as the program is far enough to heed it, and its exit code.
+awaitable<int> stop_executor(DoomedProgram& executor);
 
 // Waits until `condition` holds; throws Failure with what it was that did not come.
 awaitable<void> wait_for(std::function<bool()> condition, std::string what);

@@ -12,7 +12,7 @@ namespace jobengine::tests {
 namespace {
 
 // Most of a story is waiting for a session to end. Too many at once, and heartbeats come late.
-constexpr std::size_t at_once = sanitized_build ? 4 : 10;
+constexpr std::size_t at_once = sanitized_build ? 4 : 20;
 
 awaitable<void> tell_next(asio::io_context& loop, const Telling& telling,
                           std::vector<Story>& stories, std::size_t& next) {
