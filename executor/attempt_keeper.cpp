@@ -30,7 +30,9 @@ awaitable<std::string> EntryAttempts::keep(queue::AttemptRecord record) {
     return []() -> awaitable<std::string> { co_return "the lease of the job has run out"; }();
   }
   for (queue::AttemptNote& note : record.attempts) {
-    if (note.taker.empty()) note.taker = queue_.taker_id();
+    if (note.attempt != entry_.attempt()) continue;
+    note.taker = queue_.taker_id();
+    note.executor = executor_;
   }
   return outcome_of(queue_.keep_record(entry_, std::move(record)));
 }

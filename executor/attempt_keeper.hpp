@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "common/queue/locking_queue.hpp"
 
@@ -21,14 +22,17 @@ class AttemptKeeper {
 // `queue` and `entry` must outlive it, but not the writes that are under way.
 class EntryAttempts final : public AttemptKeeper {
  public:
-  EntryAttempts(queue::LockingQueue& queue, const queue::TakenEntry& entry)
-      : queue_(queue), entry_(entry) {}
+  // `executor`: our name, for the notes.
+  EntryAttempts(queue::LockingQueue& queue, const queue::TakenEntry& entry, std::string executor)
+      : queue_(queue), entry_(entry), executor_(std::move(executor)) {}
   queue::AttemptRecord record() const override;
   awaitable<std::string> keep(queue::AttemptRecord record) override;
+  bool ours() const { return queue_.holds(entry_); }
 
  private:
   queue::LockingQueue& queue_;
   const queue::TakenEntry& entry_;
+  std::string executor_;
 };
 
 }  // namespace jobengine::executor

@@ -16,8 +16,10 @@ class EntryBackoff {
                         std::size_t most_entries = 10000)
       : first_(first), longest_(longest), most_entries_(most_entries) {}
 
-  // Doubles with every call for the entry, up to the longest there is, or to `most`.
-  runtime::Duration next(const queue::EntryName& entry,
+  // Doubles with every call for the entry, up to the longest there is, or to `most`; of that,
+  // `chance` in [0, 1] picks a part in the upper half, so that entries that came back together do
+  // not do so again, nor executors that gave one back.
+  runtime::Duration next(const queue::EntryName& entry, double chance,
                          runtime::Duration most = runtime::Duration::max());
   void forget(const queue::EntryName& entry) { tries_.erase(entry); }
   std::size_t size() const { return tries_.size(); }

@@ -10,15 +10,18 @@ namespace jobengine::executor {
 // `queue`, `session` and `entry` must outlive it.
 class EntryHold final : public Hold {
  public:
-  EntryHold(const queue::LockingQueue& queue, const zookeeper::Session& session,
+  EntryHold(queue::LockingQueue& queue, const zookeeper::Session& session,
             const queue::TakenEntry& entry)
       : queue_(queue), session_(session), entry_(entry) {}
   bool holds() const override { return queue_.holds(entry_); }
   LeaseStamp lease() const override;
   runtime::Duration margin() const override;
+  awaitable<bool> taken_elsewhere(queue::Rivals which) const override {
+    return queue_.taken_elsewhere(entry_, which);
+  }
 
  private:
-  const queue::LockingQueue& queue_;
+  queue::LockingQueue& queue_;
   const zookeeper::Session& session_;
   const queue::TakenEntry& entry_;
 };

@@ -7,6 +7,7 @@
 #include "common/runtime/crash_point.hpp"
 #include "common/runtime/failure.hpp"
 #include "common/telemetry/log.hpp"
+#include "executor/attempt_history.hpp"
 #include "executor/entry_hold.hpp"
 
 namespace jobengine::executor {
@@ -26,6 +27,12 @@ constexpr std::size_t most_awaited_documents = 100;
 
 // After the graces of stopped actions, for what is left to be recorded or released.
 constexpr auto last_steps = std::chrono::seconds(8);
+
+// A run that lasts so long has its lock watched from then on.
+constexpr auto lock_watch_interval = std::chrono::seconds(2);
+
+// How often an entry is looked at whose outcome is in the journal and whose lock somebody has.
+constexpr auto kept_entry_look = std::chrono::seconds(2);
 
 // For what is left of the logs of jobs, once nobody's job waits for this executor.
 constexpr auto last_logs = std::chrono::seconds(5);
@@ -78,7 +85,7 @@ void log_end(const queue::TakenEntry& entry, const Outcome& outcome, const std::
 
 Executor::Executor(asio::io_context& loop, zookeeper::Session& session, queue::LockingQueue& queue,
                    WatchedClient& client, const Catalog& catalog, ExecutorMetrics& metrics,
-                   ExecutorOptions options)
+                   OutcomeJournal* journal, ExecutorOptions options)
     : session_(session),
       queue_(queue),
       client_(client),
@@ -88,19 +95,22 @@ Executor::Executor(asio::io_context& loop, zookeeper::Session& session, queue::L
       hosts_(loop, options_.host_command, pool_limits(options_)),
       background_(loop.get_executor()),
       logs_(client, background_, metrics.registry(), options_.logs),
-      services_{loop, client, catalog, hosts_, cancellations_, background_, options_.limits, logs_},
+      services_{loop,        client,          catalog, hosts_, cancellations_,
+                background_, options_.limits, logs_,   journal},
       slots_(loop.get_executor()) {
   hosts_.on_stuck([this](std::size_t count) { metrics_.stuck_actions(count); });
   subscription_ = session.subscribe([this](zookeeper::SessionState state, zookeeper::Epoch) {
     if (state != zookeeper::SessionState::Expired) return;
-    for (JobRun* run : runs_) run->lock_lost();
+    for (const auto& [run, held] : runs_) run->lock_lost("the session of the lock is over");
   });
 }
 
 awaitable<void> Executor::run(runtime::StopSignal& stop) {
   background_.spawn(cancellations_.run(idle_));
   background_.spawn(watch_api(client_, idle_));
+  background_.spawn(watch_locks());
   busy_slots_ = options_.slots;
+  deliver_kept_outcomes();
   for (std::size_t i = 0; i < options_.slots; ++i) slots_.spawn(serve_slot());
   co_await stop.requested().wait();
   co_await drain(stop);
@@ -114,7 +124,7 @@ awaitable<void> Executor::drain(runtime::StopSignal& stop) {
   if (!idle_.raised()) {
     telemetry::info("draining: running actions are stopped", {{"running", runs_.size()}});
     stopping_ = true;
-    for (JobRun* run : runs_) run->end_soon();
+    for (const auto& [run, held] : runs_) run->end_soon();
     const ActionLimits& limits = options_.limits.action;
     co_await idle_.wait_for(limits.stop_grace + limits.kill_grace + last_steps);
   }
@@ -146,6 +156,7 @@ std::string Executor::not_ready_because() const {
   if (draining_.raised()) return "draining";
   if (session_.state() != zookeeper::SessionState::Connected) return "not connected to ZooKeeper";
   if (!client_.reachable()) return "the API does not answer";
+  if (!queue_.trouble().empty()) return queue_.trouble();
   if (hosts_.stuck() >= options_.slots)
     return "every slot has a shared action that ignores its stop";
   return {};
@@ -160,6 +171,9 @@ awaitable<void> Executor::serve_slot() {
     if (!taken) continue;
     queue::TakenEntry entry = std::move(*taken);
     if (not_before(entry)) {
+      // An orderly end of this attempt, whatever happens while it waits.
+      queue::AttemptRecord record = with_end(entry, "waits for its retry");
+      co_await EntryAttempts(queue_, entry, options_.logs.executor).keep(std::move(record));
       Outcome early;
       early.fate = EntryFate::Park;
       co_await finish(std::move(entry), std::move(early));
@@ -177,21 +191,8 @@ awaitable<void> Executor::work_on(queue::TakenEntry entry) {
                        {{"entry", entry.name().text()}, {"error", entry.record_complaint()}});
   }
   metrics_.run_started();
-  Outcome outcome;
   std::string action;
-  if (!job::is_job_id(entry.data())) {
-    outcome = garbage_entry(entry.data());
-  } else {
-    const EntryHold hold(queue_, session_, entry);
-    EntryAttempts attempts(queue_, entry);
-    RunRequest request;
-    request.job_id = entry.data();
-    request.attempt = entry.attempt();
-    request.attempts = &attempts;
-    JobRun run(services_, hold, std::move(request));
-    outcome = co_await run_job(run, entry.data());
-    action = run.action_name();
-  }
+  Outcome outcome = co_await run_entry(entry, action);
   if (outcome.api_trouble) {
     pause_.trouble();
   } else if (outcome.fate == EntryFate::Consume && !action.empty()) {
@@ -204,9 +205,33 @@ awaitable<void> Executor::work_on(queue::TakenEntry entry) {
   co_await finish(std::move(entry), std::move(outcome));
 }
 
+awaitable<Outcome> Executor::run_entry(const queue::TakenEntry& entry, std::string& action) {
+  if (!job::is_job_id(entry.data())) co_return garbage_entry(entry.data());
+  const EntryHold hold(queue_, session_, entry);
+  EntryAttempts attempts(queue_, entry, options_.logs.executor);
+  RunRequest request;
+  request.job_id = entry.data();
+  request.attempt = entry.attempt();
+  request.attempts = &attempts;
+  request.entry = entry.name();
+  request.given_up = why_given_up(entry);
+  if (entry.attempt() > 1) {
+    const bool ours = co_await note_begin(attempts, entry.attempt());
+    if (!ours) co_return lease_lost();
+  }
+  JobRun run(services_, hold, std::move(request));
+  Outcome outcome = co_await run_job(run, entry);
+  action = run.action_name();
+  co_return outcome;
+}
+
 // A slot outlives whatever goes wrong with one job.
-awaitable<Outcome> Executor::run_job(JobRun& run, std::string job_id) {
-  runs_.insert(&run);
+awaitable<Outcome> Executor::run_job(JobRun& run, const queue::TakenEntry& entry) {
+  const auto held = std::make_shared<RunUnderWay>();
+  held->run = &run;
+  held->entry = &entry;
+  held->began = Clock::now();
+  runs_.emplace(&run, held);
   if (stopping_) run.end_soon();
   Outcome outcome;
   try {
@@ -214,11 +239,123 @@ awaitable<Outcome> Executor::run_job(JobRun& run, std::string job_id) {
   } catch (const std::exception& failure) {
     outcome = Outcome();
     outcome.reason = failure.what();
-    telemetry::error("a run broke", {{"job", job_id}, {"error", failure.what()}});
+    telemetry::error("a run broke", {{"job", entry.data()}, {"error", failure.what()}});
   }
+  held->ended.raise();
   runs_.erase(&run);
   co_return outcome;
 }
+
+// ---- attempts
+
+awaitable<bool> Executor::note_begin(EntryAttempts& attempts, std::int32_t attempt) {
+  queue::AttemptRecord record = attempts.record();
+  queue::AttemptNote note;
+  note.attempt = attempt;
+  note.began = WallClock::now();
+  record.note(std::move(note));
+  const std::string why = co_await attempts.keep(std::move(record));
+  if (why.empty()) co_return true;
+  telemetry::warning("an attempt could not be noted", {{"attempt", attempt}, {"error", why}});
+  co_return attempts.ours();
+}
+
+std::string Executor::why_given_up(const queue::TakenEntry& entry) const {
+  if (options_.max_attempts == 0) return {};
+  const queue::AttemptRecord record = entry.record().value_or(queue::AttemptRecord());
+  const std::int32_t died = record.unclean_before(entry.attempt());
+  if (died < options_.max_attempts) return {};
+  return attempt_history(record, entry.attempt(), died);
+}
+
+queue::AttemptRecord Executor::with_end(const queue::TakenEntry& entry, std::string how) const {
+  queue::AttemptRecord record = entry.record().value_or(queue::AttemptRecord());
+  queue::AttemptNote note;
+  note.attempt = entry.attempt();
+  note.taker = queue_.taker_id();
+  note.executor = options_.logs.executor;
+  note.ended = WallClock::now();
+  note.how = std::move(how);
+  record.note(std::move(note));
+  return record;
+}
+
+// ---- locks
+
+// A lock that somebody removed while our session lives (a queue that was wiped) entitles to
+// nothing, and the queue keeper gives its job to somebody else. Runs that are over in a moment are
+// not worth a watch each: the keeper waits longer than that.
+awaitable<void> Executor::watch_locks() {
+  while (!idle_.raised()) {
+    co_await idle_.wait_for(lock_watch_interval);
+    const auto now = Clock::now();
+    for (const auto& [run, held] : runs_) {
+      if (held->watched || now - held->began < lock_watch_interval) continue;
+      held->watched = true;
+      background_.spawn(watch_lock(held));
+    }
+  }
+}
+
+awaitable<void> Executor::watch_lock(std::shared_ptr<RunUnderWay> run) {
+  const std::shared_ptr<runtime::Event> ended(run, &run->ended);
+  const bool removed = co_await queue_.lock_removed(*run->entry, ended);
+  if (!removed || run->ended.raised()) co_return;
+  telemetry::error("the lock of a job was removed by somebody else; its action is stopped",
+                   {{"job", run->entry->data()}, {"entry", run->entry->name().text()}});
+  run->run->lock_lost("its lock was removed");
+}
+
+// ---- what an earlier executor left in the journal
+
+// Taken by name: they are free when our predecessor's session is over. Somebody else may have them
+// already.
+void Executor::deliver_kept_outcomes() {
+  if (services_.journal == nullptr) return;
+  for (const queue::EntryName& name : services_.journal->entries()) slots_.spawn(deliver(name));
+}
+
+// Nothing when it is not for us to deliver, or not any more.
+awaitable<std::optional<queue::TakenEntry>> Executor::take_kept(queue::EntryName name) {
+  std::optional<queue::TakenEntry> entry;
+  while (!entry && !draining_.raised() && services_.journal->has(name)) {
+    std::optional<std::string> job;
+    try {
+      entry = co_await queue_.take_named(name);
+      if (entry) break;
+      job = co_await queue_.data_of(name);
+    } catch (const runtime::Failure&) {
+      break;  // closed, or forbidden: a slot may find it
+    }
+    if (!job || services_.journal->find(name, *job) == nullptr) {
+      telemetry::info("an outcome of the journal is overtaken: its entry is gone",
+                      {{"entry", name.text()}});
+      services_.journal->forget(name);
+    } else {
+      // Locked, perhaps by our predecessor's session.
+      co_await draining_.wait_for(kept_entry_look);
+    }
+  }
+  co_return entry;
+}
+
+awaitable<void> Executor::deliver(queue::EntryName name) {
+  std::optional<queue::TakenEntry> entry = co_await take_kept(name);
+  if (!entry) co_return;
+  if (draining_.raised()) {
+    // Nothing has begun, so the attempt is no reason to give the job up.
+    Outcome untouched;
+    untouched.fate = EntryFate::Release;
+    untouched.reason = "this executor ends";
+    co_await finish(std::move(*entry), std::move(untouched));
+    co_return;
+  }
+  ++busy_slots_;
+  co_await work_on(std::move(*entry));
+  if (--busy_slots_ == 0) idle_.raise();
+}
+
+// ---- the end of an entry
 
 awaitable<void> Executor::finish(queue::TakenEntry entry, Outcome outcome) {
   const queue::EntryName name = entry.name();
@@ -254,18 +391,30 @@ awaitable<void> Executor::finish(queue::TakenEntry entry, Outcome outcome) {
 awaitable<queue::FinishOutcome> Executor::hand_back(queue::TakenEntry entry, Outcome outcome) {
   const EntryFate fate = outcome.fate;
   if (fate == EntryFate::Consume) co_return co_await queue_.consume(std::move(entry));
-  if (fate == EntryFate::Release) co_return co_await queue_.release(std::move(entry));
+  runtime::TimePoint again;
   if (fate == EntryFate::Park) {
     const auto waits_until = not_before(entry);
-    if (!waits_until || draining_.raised()) co_return co_await queue_.release(std::move(entry));
-    const auto wait =
-        std::min(*waits_until - WallClock::now(), WallClock::duration(longest_parking));
-    co_return co_await queue_.release(std::move(entry), Clock::now() + wait);
+    if (waits_until && !draining_.raised()) {
+      again = Clock::now() +
+              std::min(*waits_until - WallClock::now(), WallClock::duration(longest_parking));
+    }
+  } else if (fate != EntryFate::Release) {
+    const runtime::Duration most =
+        outcome.api_trouble ? longest_api_backoff : runtime::Duration::max();
+    const double chance = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
+    again = Clock::now() + backoff_.next(entry.name(), chance, most);
   }
-  const runtime::Duration most =
-      outcome.api_trouble ? longest_api_backoff : runtime::Duration::max();
-  const runtime::TimePoint not_before = Clock::now() + backoff_.next(entry.name(), most);
-  co_return co_await queue_.release(std::move(entry), not_before);
+  co_return co_await release(std::move(entry), std::move(outcome), again);
+}
+
+// Whoever has the entry next can tell it from one whose attempt has died.
+awaitable<queue::FinishOutcome> Executor::release(queue::TakenEntry entry, Outcome outcome,
+                                                  runtime::TimePoint not_before) {
+  const auto& known = entry.record();
+  const bool noted = known && known->has_ended(entry.attempt());
+  if (outcome.unclean || noted) co_return co_await queue_.release(std::move(entry), not_before);
+  queue::AttemptRecord record = with_end(entry, outcome.reason);
+  co_return co_await queue_.release_with(std::move(entry), std::move(record), not_before);
 }
 
 std::optional<queue::WallTime> Executor::not_before(const queue::TakenEntry& entry) {

@@ -1,7 +1,9 @@
 // Slots that take entries and run their jobs, and the end of it all (drain).
 #pragma once
 
-#include <set>
+#include <map>
+#include <memory>
+#include <random>
 #include <string>
 
 #include "common/queue/locking_queue.hpp"
@@ -21,6 +23,8 @@ struct ExecutorOptions {
   // Entries that wait for their retry under our lock; more wait in the queue.
   std::size_t most_parked = 1000;
   runtime::Duration drain_timeout = std::chrono::minutes(2);
+  // A job is given up when so many of its attempts have died; 0: never.
+  std::int32_t max_attempts = 5;
   // How long an entry whose job does not exist is kept before it is consumed.
   runtime::Duration missing_document_limit = std::chrono::seconds(4);
   RunLimits limits;
@@ -32,9 +36,10 @@ struct ExecutorOptions {
 // Lives on the loop. What it is given must outlive it.
 class Executor {
  public:
+  // `journal` may be null.
   Executor(asio::io_context& loop, zookeeper::Session& session, queue::LockingQueue& queue,
            WatchedClient& client, const Catalog& catalog, ExecutorMetrics& metrics,
-           ExecutorOptions options);
+           OutcomeJournal* journal, ExecutorOptions options);
 
   // Works until `stop` is requested and the drain is over. The session is closed then.
   awaitable<void> run(runtime::StopSignal& stop);
@@ -46,13 +51,34 @@ class Executor {
   std::string not_ready_because() const;
 
  private:
+  // A run and what it holds, from the take to its end.
+  struct RunUnderWay {
+    JobRun* run = nullptr;
+    const queue::TakenEntry* entry = nullptr;
+    runtime::TimePoint began;
+    bool watched = false;
+    runtime::Event ended;
+  };
+
   awaitable<void> serve_slot();
+  void deliver_kept_outcomes();
+  awaitable<std::optional<queue::TakenEntry>> take_kept(queue::EntryName name);
+  awaitable<void> deliver(queue::EntryName name);
+  awaitable<void> watch_locks();
+  awaitable<void> watch_lock(std::shared_ptr<RunUnderWay> run);
   // Nothing: it may be run now.
   static std::optional<queue::WallTime> not_before(const queue::TakenEntry& entry);
   awaitable<void> work_on(queue::TakenEntry entry);
-  awaitable<Outcome> run_job(JobRun& run, std::string job_id);
+  awaitable<Outcome> run_entry(const queue::TakenEntry& entry, std::string& action);
+  awaitable<Outcome> run_job(JobRun& run, const queue::TakenEntry& entry);
+  // Of an entry that was taken before: this attempt, too, is to be known. False: not ours any more.
+  awaitable<bool> note_begin(EntryAttempts& attempts, std::int32_t attempt);
+  std::string why_given_up(const queue::TakenEntry& entry) const;
+  queue::AttemptRecord with_end(const queue::TakenEntry& entry, std::string how) const;
   awaitable<void> finish(queue::TakenEntry entry, Outcome outcome);
   awaitable<queue::FinishOutcome> hand_back(queue::TakenEntry entry, Outcome outcome);
+  awaitable<queue::FinishOutcome> release(queue::TakenEntry entry, Outcome outcome,
+                                          runtime::TimePoint not_before);
   awaitable<void> park(queue::TakenEntry entry, queue::WallTime not_before);
   awaitable<void> await_document(queue::TakenEntry entry);
   awaitable<void> drain(runtime::StopSignal& stop);
@@ -74,7 +100,8 @@ class Executor {
   zookeeper::Session::Subscription subscription_;
   runtime::TaskGroup slots_;
   std::size_t busy_slots_ = 0;
-  std::set<JobRun*> runs_;
+  std::map<JobRun*, std::shared_ptr<RunUnderWay>> runs_;
+  std::mt19937_64 random_{std::random_device{}()};
   std::size_t awaited_documents_ = 0;
   std::size_t parked_ = 0;
   bool stopping_ = false;    // the drain took too long: actions are stopped

@@ -46,6 +46,12 @@ program::OptionList executor_option_list() {
                                         "files an action's process may have open");
   open_files.least = least_open_files;
   open_files.most = 1 << 20;
+  OptionDeclaration max_attempts =
+      option("max-attempts", OptionKind::Integer, "N", "5",
+             "a job of which so many attempts died with their executor, or lost their lock, is "
+             "recorded as FAILED; 0: it is tried for ever");
+  max_attempts.least = 0;
+  max_attempts.most = 1000;
   OptionDeclaration log_limit =
       option("log-limit", OptionKind::Integer, "BYTES", "1048576",
              "so much of what an action prints and says is sent to the log of its job, and its "
@@ -65,6 +71,11 @@ program::OptionList executor_option_list() {
              "label that is missing here are left to other executors"),
       option("drain-timeout", OptionKind::Duration, "TIME", "120s",
              "how long a stop waits for running actions before it stops them"),
+      max_attempts,
+      option("state-dir", OptionKind::Text, "DIR", "",
+             "where outcomes are kept that could not be recorded yet, and what lets an executor "
+             "started in place of one that crashed give up its locks at once; one directory an "
+             "executor, on a local disk. The default is none"),
       option("action-timeout", OptionKind::Duration, "TIME", "0",
              "stop an action that runs longer, and record its job as FAILED; 0: no limit. A "
              "shorter timeout in the action's manifest counts instead"),
@@ -188,6 +199,7 @@ ExecutorOptions executor_options(const configuration::Settings& settings) {
   options.limits.action.stop_grace = settings.duration("stop-grace");
   options.limits.action.kill_grace = settings.duration("kill-grace");
   options.host_command = host_command(settings);
+  options.max_attempts = static_cast<std::int32_t>(settings.integer("max-attempts"));
   options.logs.limit = static_cast<std::size_t>(settings.integer("log-limit"));
   options.logs.executor = program::instance_name(settings);
   return options;

@@ -2,6 +2,7 @@
 // mode, the edge's word.
 #pragma once
 
+#include "common/queue/locking_queue.hpp"
 #include "common/runtime/asio.hpp"
 #include "executor/hosts/host_message.hpp"
 
@@ -16,6 +17,8 @@ class Hold {
   virtual LeaseStamp lease() const = 0;
   // How long before the end of the lease an action is asked to stop.
   virtual runtime::Duration margin() const = 0;
+  // Whether somebody else is at work on the job, by way of another entry of it.
+  virtual awaitable<bool> taken_elsewhere(queue::Rivals which) const = 0;
 };
 
 class PullHold final : public Hold {
@@ -23,6 +26,7 @@ class PullHold final : public Hold {
   bool holds() const override { return true; }
   LeaseStamp lease() const override { return 0; }
   runtime::Duration margin() const override { return runtime::Duration::zero(); }
+  awaitable<bool> taken_elsewhere(queue::Rivals) const override { co_return false; }
 };
 
 // The clock of leases, now.

@@ -35,6 +35,9 @@ JobRun::JobRun(const RunServices& services, const Hold& hold, RunRequest request
 awaitable<Outcome> JobRun::run() {
   std::optional<Outcome> outcome = co_await fetch();
   if (!outcome) outcome = before_start(*job_, situation());
+  if (!outcome && was_running_) outcome = co_await look_for_rival();
+  if (!outcome) outcome = kept_outcome();
+  if (!outcome && !request_.given_up.empty()) outcome = given_up(request_.given_up);
   if (!outcome && ending_.raised()) {
     ActionEnd drained;
     drained.kind = ActionEnd::Kind::Drained;
@@ -46,7 +49,9 @@ awaitable<Outcome> JobRun::run() {
     outcome = after_action(end, *job_, retry_situation());
     if (outcome->fate == EntryFate::Park) outcome = co_await keep_retry(*outcome, end);
   }
-  co_return co_await record(std::move(*outcome));
+  Outcome recorded = co_await record(std::move(*outcome));
+  if (recorded.fate == EntryFate::Consume) forget_kept();
+  co_return recorded;
 }
 
 void JobRun::end_soon() {
@@ -54,8 +59,8 @@ void JobRun::end_soon() {
   ending_.raise();
 }
 
-void JobRun::lock_lost() {
-  order_.give(ActionEnd::Kind::LeaseLost, "the session of the lock is over");
+void JobRun::lock_lost(std::string why) {
+  order_.give(ActionEnd::Kind::LeaseLost, std::move(why));
 }
 
 std::string JobRun::action_name() const {
@@ -109,6 +114,37 @@ awaitable<std::optional<Outcome>> JobRun::fetch() {
     co_await ending_.wait_for(pause);
     pause = std::min<runtime::Duration>(pause * 2, seconds(1));
   }
+}
+
+// RUNNING before we began: an earlier attempt died, or the job has two entries and the holder of
+// the other one is at work.
+awaitable<std::optional<Outcome>> JobRun::look_for_rival() {
+  std::optional<Outcome> outcome;
+  const bool taken = co_await hold_.taken_elsewhere(queue::Rivals::Earlier);
+  if (taken) outcome = duplicate_entry();
+  co_return outcome;
+}
+
+std::optional<Outcome> JobRun::kept_outcome() {
+  if (services_.journal == nullptr || !request_.entry) return std::nullopt;
+  const KeptOutcome* kept = services_.journal->find(*request_.entry, request_.job_id);
+  if (kept == nullptr) return std::nullopt;
+  // Taken by somebody else in between, or put back by hand: it is not the last word any more.
+  const bool ours_was_last = kept->attempt + 1 == request_.attempt && was_running_;
+  if (!ours_was_last) {
+    telemetry::warning("an outcome of the journal is overtaken",
+                       {{"job", request_.job_id}, {"attempt", kept->attempt}});
+    services_.journal->forget(*request_.entry);
+    return std::nullopt;
+  }
+  Outcome outcome;
+  outcome.fate = EntryFate::Consume;
+  outcome.edit = kept->edit;
+  const bool success = kept->edit.value("state", "") == job::text(job::JobState::Success);
+  outcome.result = success ? RunResult::Success : RunResult::Failed;
+  outcome.reason =
+      "kept in the journal since attempt " + std::to_string(kept->attempt) + ": " + kept->reason;
+  return outcome;
 }
 
 // ---- start
@@ -165,6 +201,8 @@ awaitable<std::optional<Outcome>> JobRun::look_again(const cimi::Reply& after, b
   if (auto outcome = before_start(*job_, situation())) co_return outcome;
   if (job_->state() == job::JobState::Running && !was_running_) {
     if (maybe_ours) {
+      const bool taken = co_await hold_.taken_elsewhere(queue::Rivals::All);
+      if (taken) co_return perhaps_duplicate();
       ours = true;
       co_return std::nullopt;
     }
@@ -278,6 +316,24 @@ nlohmann::json JobRun::final_edit(const Outcome& outcome) {
   return edit;
 }
 
+awaitable<void> JobRun::keep_outcome(const Outcome& outcome, nlohmann::json edit) {
+  if (services_.journal == nullptr || !request_.entry) co_return;
+  const auto state = job::parse_job_state(edit.value("state", ""));
+  if (!state || !job::is_final(*state)) co_return;
+  KeptOutcome kept;
+  kept.entry = *request_.entry;
+  kept.job_id = request_.job_id;
+  kept.attempt = request_.attempt;
+  kept.ended = std::chrono::system_clock::now();
+  kept.edit = std::move(edit);
+  kept.reason = outcome.reason;
+  co_await services_.journal->keep(std::move(kept));
+}
+
+void JobRun::forget_kept() {
+  if (services_.journal != nullptr && request_.entry) services_.journal->forget(*request_.entry);
+}
+
 // Keeps the outcome while the API is away and the job is ours.
 awaitable<Outcome> JobRun::record(Outcome outcome) {
   const bool last_words = outcome.result == RunResult::LeftRunning && !report_->empty();
@@ -288,11 +344,15 @@ awaitable<Outcome> JobRun::record(Outcome outcome) {
   pacing.longest = seconds(10);
   runtime::Backoff pace(pacing);
   bool plain = false;
+  bool kept = false;  // in the journal, as far as it is for it
   bool maybe_written = false;
   unsigned refusals = 0;
   constexpr unsigned most_refusals = 5;
   for (;;) {
-    if (!hold_.holds()) co_return lease_lost();
+    if (!hold_.holds()) {
+      if (!kept) co_await keep_outcome(outcome, edit);
+      co_return lease_lost();
+    }
     // Once back in the queue the job may be an edge's: never write that twice without looking.
     if (maybe_written && outcome.result == RunResult::FellBack) {
       const cimi::Reply looked = co_await services_.client.get(request_.job_id);
@@ -340,6 +400,8 @@ awaitable<Outcome> JobRun::record(Outcome outcome) {
     const bool refused = reply.kind == cimi::ReplyKind::Refused;
     if (!refused) maybe_written = true;
     if (refused && ++refusals >= most_refusals) co_return not_recorded(reply.message);
+    // Under this attempt's number also when it is an earlier one's: this is the last take.
+    if (!std::exchange(kept, true)) co_await keep_outcome(outcome, edit);
     if (ending_.raised()) co_return not_recorded(reply.message);
     telemetry::warning("an outcome is kept until the API takes it",
                        {{"job", request_.job_id}, {"error", reply.message}});

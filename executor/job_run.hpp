@@ -14,6 +14,7 @@
 #include "executor/hosts/host_pool.hpp"
 #include "executor/job_report.hpp"
 #include "executor/log_shipping.hpp"
+#include "executor/outcome_journal.hpp"
 #include "executor/plugins/catalog.hpp"
 #include "executor/run_outcome.hpp"
 #include "executor/running_action.hpp"
@@ -39,6 +40,7 @@ struct RunServices {
   runtime::TaskGroup& background;
   RunLimits limits;
   LogShipping& logs;
+  OutcomeJournal* journal = nullptr;  // null: there is no state directory
 };
 
 struct RunRequest {
@@ -46,6 +48,10 @@ struct RunRequest {
   std::int32_t attempt = 1;
   bool from_queue = true;
   AttemptKeeper* attempts = nullptr;  // must outlive the run; null: pull mode keeps none
+  // Known when the outcome may be kept in the journal.
+  std::optional<queue::EntryName> entry;
+  // Why the job is given up without a run, for people; empty: it is run.
+  std::string given_up;
 };
 
 // Lives on the loop. Writes nothing once `hold` does not hold any more.
@@ -59,14 +65,19 @@ class JobRun {
   // This executor ends: the action is stopped, an outcome that cannot be recorded is given up.
   void end_soon();
 
-  // The session of the lock is over: somebody else may have the job from now on.
-  void lock_lost();
+  // The lock is gone, or its session over: somebody else may have the job from now on.
+  void lock_lost(std::string why);
 
   // Known once the document was read; for logs.
   std::string action_name() const;
 
  private:
   awaitable<std::optional<Outcome>> fetch();
+  awaitable<std::optional<Outcome>> look_for_rival();
+  // What an earlier attempt of this executor brought about and could not record.
+  std::optional<Outcome> kept_outcome();
+  awaitable<void> keep_outcome(const Outcome& outcome, nlohmann::json edit);
+  void forget_kept();
   awaitable<std::optional<Outcome>> start();
   awaitable<std::optional<Outcome>> look_again(const cimi::Reply& after, bool& ours);
   awaitable<ActionEnd> perform();

@@ -16,14 +16,20 @@
 #include "executor/executor.hpp"
 #include "executor/executor_options.hpp"
 #include "executor/hosts/orphans.hpp"
+#include "executor/left_behind.hpp"
 #include "executor/plugins/catalog_keeper.hpp"
 #include "executor/pull_mode.hpp"
+#include "executor/state_directory.hpp"
 
 namespace {
 
 using namespace jobengine;
 using namespace jobengine::executor;
 using configuration::Settings;
+
+// An executor that starts waits so long for the end of its predecessor's session, which has at most
+// its timeout to live anyway.
+constexpr auto takeover_patience = std::chrono::seconds(10);
 
 std::string who_logs_in(const cimi::ClientOptions& options) {
   if (!options.api_key.empty()) return "API key " + options.api_key;
@@ -93,6 +99,12 @@ class Program {
     if (pull_mode_) return;
     // Complains now and not only after the login.
     session_options_ = program::session_options(settings);
+    if (settings.given("state-dir")) {
+      state_directory_.emplace(settings.text("state-dir"));
+      journal_.emplace(loop_.context(), state_directory_->journal_path());
+      options_.host_command.environment.push_back(std::string(run_mark_variable) + "=" +
+                                                  state_directory_->mark());
+    }
     hang_up_.add(SIGHUP);
     await_hang_up();
   }
@@ -107,6 +119,7 @@ class Program {
   awaitable<void> work();
   awaitable<void> find_actions();
   awaitable<void> work_from_queue();
+  awaitable<void> take_over();
   void await_hang_up();
   std::string not_ready_because() const {
     return executor_ ? executor_->not_ready_because() : "starting";
@@ -128,6 +141,8 @@ class Program {
   asio::signal_set hang_up_;
   std::optional<EditionStore> editions_;
   std::optional<CatalogKeeper> actions_;
+  std::optional<StateDirectory> state_directory_;
+  std::optional<OutcomeJournal> journal_;
   std::optional<Executor> executor_;
   runtime::Event ending_;
   runtime::TaskGroup background_;
@@ -220,17 +235,35 @@ awaitable<void> Program::work() {
 }
 
 awaitable<void> Program::work_from_queue() {
+  co_await take_over();
   zookeeper::SessionOptions session_options = session_options_;
   const auto session = zookeeper::make_session(loop_.context(), std::move(session_options));
+  const auto noting = session->subscribe([&](zookeeper::SessionState state, zookeeper::Epoch) {
+    if (state_directory_ && state == zookeeper::SessionState::Connected) {
+      state_directory_->note_session(session->credentials());
+    }
+  });
   const program::SessionReport session_report(*session, metrics_);
   queue::LockingQueue queue(*session);
   ExecutorMetrics metrics(metrics_, options_.slots);
   executor_.emplace(loop_.context(), *session, queue, *watched_client_, actions_->catalog(),
-                    metrics, options_);
+                    metrics, journal_ ? &*journal_ : nullptr, options_);
   telemetry::info("executor started", {{"slots", options_.slots}, {"taker", queue.taker_id()}});
   co_await executor_->run(stop_);
   executor_.reset();
+  // It was closed at the server: nobody has to do that for us.
+  if (state_directory_) state_directory_->note_session({});
   telemetry::info("executor stopped");
+}
+
+// What an executor that was here before has left in its state directory.
+awaitable<void> Program::take_over() {
+  if (!state_directory_ || !state_directory_->predecessor()) co_return;
+  Predecessor predecessor = *state_directory_->predecessor();
+  zookeeper::SessionOptions servers = session_options_;
+  const auto deadline = runtime::Clock::now() +
+                        std::min<runtime::Duration>(session_options_.timeout, takeover_patience);
+  co_await bury(loop_.context(), std::move(predecessor), std::move(servers), deadline);
 }
 
 }  // namespace

@@ -51,6 +51,8 @@ int exit_code(RunResult result) {
       return exit_job_failed;
     case RunResult::NoJob:
     case RunResult::NotOurs:
+    case RunResult::Duplicate:
+    case RunResult::GivenUp:
     case RunResult::NotRun:
       return exit_job_not_run;
   }

@@ -143,6 +143,10 @@ std::string_view text(RunResult result) {
       return "no_job";
     case RunResult::NotOurs:
       return "pull_mode";
+    case RunResult::Duplicate:
+      return "duplicate_entry";
+    case RunResult::GivenUp:
+      return "given_up";
     case RunResult::NotRun:
       return "released";
   }
@@ -313,8 +317,26 @@ Outcome not_recorded(const std::string& message) {
   return api_away("the outcome could not be recorded: " + message);
 }
 
+Outcome duplicate_entry() {
+  return outcome(RunResult::Duplicate, EntryFate::Consume,
+                 "somebody is at work on the job by way of another entry");
+}
+
+Outcome perhaps_duplicate() {
+  return outcome(RunResult::NotRun, EntryFate::ReleaseLater,
+                 "the job has another entry in somebody's hands, who may have set it RUNNING");
+}
+
+Outcome given_up(const std::string& history) {
+  Outcome made = failed(history, 1);
+  made.result = RunResult::GivenUp;
+  return made;
+}
+
 Outcome lease_lost() {
-  return outcome(RunResult::NotRun, EntryFate::Release, "the entry is not ours any more");
+  Outcome made = outcome(RunResult::NotRun, EntryFate::Release, "the entry is not ours any more");
+  made.unclean = true;
+  return made;
 }
 
 }  // namespace jobengine::executor

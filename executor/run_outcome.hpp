@@ -33,6 +33,8 @@ enum class RunResult {
   AlreadyFinal,  // somebody else brought it to its end, a cancel mostly
   NoJob,         // there is none of that id, or the entry is no job's
   NotOurs,       // in the hands of an edge that pulls
+  Duplicate,     // another entry of the job is in somebody's hands
+  GivenUp,       // too many of its attempts have died: recorded as FAILED
   NotRun,        // not run, or not recorded: left for the next try
 };
 std::string_view text(RunResult result);
@@ -43,6 +45,7 @@ struct Outcome {
   nlohmann::json edit;  // null: nothing is written; else it must be recorded for `fate` to hold
   std::string reason;   // for the log
   bool api_trouble = false;  // the API is away: taking pauses
+  bool unclean = false;      // the attempt counts as one that has died
   // With Park: what the attempt record has to say before anything else is written.
   std::int32_t retries = 0;
   std::chrono::milliseconds retry_delay{0};
@@ -114,6 +117,12 @@ RecordVerdict after_record_edit(const cimi::Reply& reply);
 nlohmann::json plain_edit(const nlohmann::json& refused, const std::string& complaint);
 
 Outcome already_final(const std::string& state);
+// Somebody else works on the job, by way of another entry.
+Outcome duplicate_entry();
+// The same, but it is not known who of both.
+Outcome perhaps_duplicate();
+// `history`: what is known of the attempts.
+Outcome given_up(const std::string& history);
 Outcome not_recorded(const std::string& message);
 Outcome lease_lost();
 

@@ -89,11 +89,22 @@ std::vector<AttemptNote> notes_of(const json& list) {
     if (!one.is_object()) continue;
     const auto number = one.find("attempt");
     const auto attempt = number != one.end() ? small_count(*number) : std::nullopt;
-    const auto ended = parse_rfc3339(text_or_empty(one, "ended"));
-    if (!attempt || !ended) continue;
-    notes.push_back({*attempt, text_or_empty(one, "taker"), *ended, text_or_empty(one, "how")});
+    AttemptNote note;
+    note.ended = parse_rfc3339(text_or_empty(one, "ended"));
+    if (!attempt || note.ended.has_value() != one.contains("ended")) continue;
+    note.attempt = *attempt;
+    note.taker = text_or_empty(one, "taker");
+    note.executor = text_or_empty(one, "executor");
+    note.began = parse_rfc3339(text_or_empty(one, "began"));
+    note.how = text_or_empty(one, "how");
+    notes.push_back(std::move(note));
   }
   return notes;
+}
+
+std::int32_t ended_notes(const std::vector<AttemptNote>& notes) {
+  return static_cast<std::int32_t>(std::count_if(
+      notes.begin(), notes.end(), [](const AttemptNote& note) { return note.ended; }));
 }
 
 // Fills `record`; returns what is wrong, or nothing.
@@ -121,16 +132,49 @@ std::string read_members(json document, AttemptRecord& record) {
     if (!record.not_before) return expected("not-before", "a time like 2026-01-31T12:00:00.000Z");
   }
   record.attempts = notes_of(take_member(document, "attempts"));
+  if (const json orderly = take_member(document, "orderly"); !orderly.is_null()) {
+    const auto count = small_count(orderly);
+    if (!count) return expected("orderly", "a number from 0 on");
+    record.orderly = *count;
+  } else {
+    record.orderly = ended_notes(record.attempts);
+  }
   record.others = std::move(document);
   return {};
 }
 
 }  // namespace
 
-void AttemptRecord::note(AttemptNote ended) {
-  if (ended.how.size() > longest_how) ended.how.resize(longest_how);
-  attempts.push_back(std::move(ended));
+void AttemptRecord::note(AttemptNote latest) {
+  if (latest.how.size() > longest_how) latest.how.resize(longest_how);
+  const auto known = std::find_if(attempts.begin(), attempts.end(), [&](const AttemptNote& one) {
+    return one.attempt == latest.attempt;
+  });
+  bool counted = false;
+  if (known != attempts.end()) {
+    counted = known->ended.has_value();
+    if (latest.taker.empty()) latest.taker = known->taker;
+    if (latest.executor.empty()) latest.executor = known->executor;
+    if (!latest.began) latest.began = known->began;
+    attempts.erase(known);
+  }
+  if (latest.ended && !counted) ++orderly;
+  attempts.push_back(std::move(latest));
   while (attempts.size() > most_notes) attempts.erase(attempts.begin());
+}
+
+bool AttemptRecord::has_ended(std::int32_t attempt) const {
+  return std::any_of(attempts.begin(), attempts.end(), [&](const AttemptNote& note) {
+    return note.attempt == attempt && note.ended;
+  });
+}
+
+std::int32_t AttemptRecord::unclean_before(std::int32_t attempt) const {
+  // What ended in order and is not before it is this very attempt.
+  const auto later = std::count_if(attempts.begin(), attempts.end(), [&](const AttemptNote& note) {
+    return note.ended && note.attempt >= attempt;
+  });
+  return std::max(0, attempt - 1 - (orderly - static_cast<std::int32_t>(later)));
 }
 
 std::string rfc3339(WallTime time) {
@@ -176,13 +220,16 @@ std::string text_of(const AttemptRecord& record) {
   document["job"] = record.job;
   if (!record.checkpoint.empty()) document["checkpoint"] = record.checkpoint;
   if (record.retries != 0) document["retries"] = record.retries;
+  if (record.orderly != 0) document["orderly"] = record.orderly;
   if (record.not_before) document["not-before"] = rfc3339(*record.not_before);
   for (const AttemptNote& note : record.attempts) {
     json one;
     one["attempt"] = note.attempt;
     one["taker"] = note.taker;
-    one["ended"] = rfc3339(note.ended);
-    one["how"] = note.how;
+    if (!note.executor.empty()) one["executor"] = note.executor;
+    if (note.began) one["began"] = rfc3339(*note.began);
+    if (note.ended) one["ended"] = rfc3339(*note.ended);
+    if (!note.how.empty()) one["how"] = note.how;
     document["attempts"].push_back(std::move(one));
   }
   return document.dump(-1, ' ', false, json::error_handler_t::replace);

@@ -15,13 +15,15 @@ namespace jobengine::queue {
 
 using WallTime = std::chrono::system_clock::time_point;
 
-// An attempt that ended in an orderly way, though not with the job. Those that are missing in a row
-// of notes died.
+// An attempt that began. What ended it in an orderly way, though not with the job, is noted; one
+// that died could not.
 struct AttemptNote {
   std::int32_t attempt = 0;
-  std::string taker;  // the taker id
-  WallTime ended;
-  std::string how;
+  std::string taker;     // the taker id
+  std::string executor;  // its name, for people; empty: not known
+  std::optional<WallTime> began;
+  std::optional<WallTime> ended;  // nothing: it is under way, or has died
+  std::string how;                // it ended
 };
 
 struct AttemptRecord {
@@ -30,12 +32,18 @@ struct AttemptRecord {
   std::string job;
   std::string checkpoint;  // JSON text, byte for byte as the action saved it; empty: none
   std::int32_t retries = 0;
-  std::optional<WallTime> not_before;                // the job must not be run sooner
-  std::vector<AttemptNote> attempts;                 // the latest, in order
+  std::int32_t orderly = 0;            // attempts that ended in an orderly way, forgotten ones, too
+  std::optional<WallTime> not_before;  // the job must not be run sooner
+  std::vector<AttemptNote> attempts;   // the latest, in order
   nlohmann::json others = nlohmann::json::object();  // members of newer engines, kept
 
-  // Forgets the oldest beyond `most_notes`, and cuts what is too long to keep.
-  void note(AttemptNote ended);
+  // Replaces what is noted of the same attempt, keeping who and when it began where `latest` does
+  // not say. Forgets the oldest beyond `most_notes`, and cuts what is too long to keep.
+  void note(AttemptNote latest);
+
+  bool has_ended(std::int32_t attempt) const;
+  // How many attempts before `attempt` have died.
+  std::int32_t unclean_before(std::int32_t attempt) const;
 
   static constexpr std::size_t most_notes = 20;
 };

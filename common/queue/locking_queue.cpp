@@ -128,6 +128,27 @@ awaitable<std::size_t> sweep_records(Core core, std::size_t most) {
   co_return removed;
 }
 
+// True when the lock was removed by somebody else than its holder, who raises `ended` before.
+awaitable<bool> watch_lock(Core core, EntryName name, zookeeper::Epoch epoch,
+                           std::shared_ptr<HeldEntry> held, std::shared_ptr<runtime::Event> ended) {
+  while (!ended->raised()) {
+    const zookeeper::Watch changed = zookeeper::make_watch();
+    bool there = true;
+    try {
+      there = co_await core->lock_is_there(name, epoch, changed);
+    } catch (const runtime::Failure&) {
+      co_return false;  // the session was closed meanwhile
+    }
+    if (ended->raised() || !core->same_epoch(epoch)) co_return false;
+    if (!there) {
+      held->lock_gone = true;
+      co_return true;
+    }
+    co_await runtime::Event::wait_either(*changed, *ended, runtime::TimePoint::max());
+  }
+  co_return false;
+}
+
 // Making and removing the lock in the same multi proves that nobody has it.
 awaitable<bool> remove_if_untaken(Core core, EntryName name) {
   for (;;) {
@@ -200,8 +221,25 @@ awaitable<FinishOutcome> LockingQueue::release_with(TakenEntry entry, AttemptRec
   return core_->release_with(RecordWrite(entry, std::move(record)), not_before);
 }
 
+awaitable<std::optional<TakenEntry>> LockingQueue::take_named(EntryName name) {
+  return core_->take_named(name);
+}
+
 bool LockingQueue::holds(const TakenEntry& entry) const {
-  return core_->same_epoch(entry.epoch()) && core_->leased();
+  return core_->same_epoch(entry.epoch()) && core_->leased() && !entry.kept()->lock_gone;
+}
+
+awaitable<bool> LockingQueue::lock_removed(const TakenEntry& entry,
+                                           std::shared_ptr<runtime::Event> ended) {
+  return watch_lock(core_, entry.name(), entry.epoch(), entry.kept(), std::move(ended));
+}
+
+awaitable<bool> LockingQueue::taken_elsewhere(const TakenEntry& entry, Rivals which) {
+  return core_->has_rival(entry.name(), entry.data(), entry.epoch(), which);
+}
+
+const std::string& LockingQueue::trouble() const {
+  return core_->trouble();
 }
 
 awaitable<Depth> LockingQueue::depth() {

@@ -44,6 +44,10 @@ enum class FinishOutcome {
   NotOurs,
 };
 
+// Locks on other entries of one's job. Of two holders the later one sees the earlier one for
+// certain, so that exactly one of them yields when both ask for the earlier ones.
+enum class Rivals { Earlier, All };
+
 struct PutRequest {
   std::string job_id;
   int priority = lowest_urgency;
@@ -90,6 +94,10 @@ class LockingQueue {
   // Waits for an entry and locks it; nothing only when `stop` is raised. Survives session loss.
   awaitable<std::optional<TakenEntry>> take(runtime::Event& stop);
 
+  // Locks this very entry if it is free, waiting for nothing but answers; nothing when it is not,
+  // or is gone.
+  awaitable<std::optional<TakenEntry>> take_named(EntryName name);
+
   // Deletes entry, lock and, if there is one, the attempt record in one multi, guarded by the
   // version the take left and by its epoch.
   // Retries over connection loss, by looking first. NotOurs is an expected outcome after a lost
@@ -108,8 +116,24 @@ class LockingQueue {
   awaitable<FinishOutcome> release_with(TakenEntry entry, AttemptRecord record,
                                         runtime::TimePoint not_before = {});
 
-  // Whether the lock is certainly still ours: same epoch and lease valid.
+  // Whether the lock is certainly still ours: same epoch and lease valid, and nobody was seen to
+  // have removed it.
   bool holds(const TakenEntry& entry) const;
+
+  // Waits until somebody else removes the lock (a queue that is wiped, a hand in the wrong place),
+  // or `ended` is raised, which the one who finishes the entry must do; returns true when it is
+  // gone, and holds() is false from then on. The entry may be finished while this is under way.
+  // Costs a read and a watch.
+  awaitable<bool> lock_removed(const TakenEntry& entry, std::shared_ptr<runtime::Event> ended);
+
+  // Whether another entry of the same job is locked, by whoever: this one is a duplicate, and
+  // somebody else is at work on the job. Costs a listing of the locks, and a read for each that was
+  // not read before.
+  awaitable<bool> taken_elsewhere(const TakenEntry& entry, Rivals which);
+
+  // Why nothing can be taken although ZooKeeper is there (rights, a folder that cannot be listed);
+  // empty: nothing is known to be wrong.
+  const std::string& trouble() const;
 
   // ---- observers (queue keeper, jobctl, metrics)
   awaitable<Depth> depth();

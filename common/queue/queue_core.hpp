@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,7 +21,7 @@ struct RecordWrite {
   EntryName name;
   std::int32_t attempt;
   zookeeper::Epoch epoch;
-  std::shared_ptr<KeptRecord> kept;
+  std::shared_ptr<HeldEntry> kept;
   AttemptRecord record;
   std::string text;  // of the record
 };
@@ -69,6 +70,12 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   awaitable<FinishOutcome> keep_record(RecordWrite write);
   awaitable<FinishOutcome> release_with(RecordWrite write, runtime::TimePoint not_before);
 
+  awaitable<std::optional<TakenEntry>> take_named(EntryName name);
+  awaitable<bool> lock_is_there(EntryName name, zookeeper::Epoch epoch, zookeeper::Watch on_change);
+  // Whether another entry with this data is locked; of Rivals::Earlier, before ours was.
+  awaitable<bool> has_rival(EntryName ours, std::string data, zookeeper::Epoch epoch, Rivals which);
+  const std::string& trouble() const { return trouble_; }
+
   // Who has the lock, after everything sent before was applied.
   enum class Lock { Ours, Others, None };
   struct Look {
@@ -98,6 +105,8 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   awaitable<std::optional<TakenEntry>> adopt(EntryName name, std::string data,
                                              zookeeper::Epoch epoch, bool& again);
   awaitable<bool> learn_record(TakenEntry& entry);
+  awaitable<bool> learn_data_of_locked(std::vector<EntryName> names, zookeeper::Stat folder,
+                                       zookeeper::Epoch epoch);
   enum class RecordStep { Done, NotOurs, Again };
   awaitable<RecordStep> try_to_write(RecordWrite& write, bool release);
   awaitable<RecordStep> look_for_record(RecordWrite& write, bool release);
@@ -122,6 +131,11 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   runtime::TimePoint listed_at_;
   runtime::TimePoint next_news_check_;
   std::int64_t next_sequence_;
+  std::string trouble_;  // why nothing can be taken; empty: nothing is known to be wrong
+  // Data of entries that were locked when we last looked, and the creation of the folder they were
+  // in: names start anew with it.
+  std::map<EntryName, std::string> data_of_locked_;
+  std::int64_t locked_folder_ = 0;
   zookeeper::Session::Subscription subscription_;
 };
 

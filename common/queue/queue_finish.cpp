@@ -15,8 +15,8 @@ awaitable<FinishOutcome> QueueCore::consume(TakenEntry entry) {
   const EntryName name = entry.name();
   FinishOutcome outcome = FinishOutcome::NotOurs;
   bool maybe_done = false;
-  // The lock ends with its session.
-  while (same_epoch(entry.epoch())) {
+  // The lock ends with its session. What has its name once it was removed is somebody else's.
+  while (same_epoch(entry.epoch()) && !entry.kept()->lock_gone) {
     std::vector<zookeeper::Operation> operations;
     operations.push_back(zookeeper::remove_operation(entry_path(name), entry.attempt()));
     operations.push_back(zookeeper::remove_operation(lock_path(name)));
@@ -65,7 +65,7 @@ awaitable<FinishOutcome> QueueCore::release(TakenEntry entry, runtime::TimePoint
   auto self = shared_from_this();
   const EntryName name = entry.name();
   FinishOutcome outcome = FinishOutcome::NotOurs;
-  while (same_epoch(entry.epoch())) {
+  while (same_epoch(entry.epoch()) && !entry.kept()->lock_gone) {
     JE_CRASH_POINT("executor.release.before");
     const auto error = co_await remove_lock(name, entry.epoch());
     JE_CRASH_POINT("executor.release.after");

@@ -42,7 +42,7 @@ awaitable<bool> QueueCore::learn_record(TakenEntry& entry) {
     read = co_await session().get(record_path(entry.name()));
   } while (read.error == ZnodeError::ConnectionLoss);
   if (!same_epoch(entry.epoch())) co_return false;
-  KeptRecord& kept = *entry.kept();
+  HeldEntry& kept = *entry.kept();
   if (read.error == ZnodeError::NoNode) co_return true;
   kept.exists = true;
   if (read.error != ZnodeError::Ok) {
@@ -66,7 +66,14 @@ awaitable<FinishOutcome> QueueCore::release_with(RecordWrite write, runtime::Tim
   const EntryName name = write.name;
   const auto epoch = write.epoch;
   JE_CRASH_POINT("executor.release.before");
-  FinishOutcome outcome = co_await write_record(std::move(write), true);
+  const auto held = write.kept;
+  FinishOutcome outcome = FinishOutcome::NotOurs;
+  std::exception_ptr failure;
+  try {
+    outcome = co_await write_record(std::move(write), true);
+  } catch (const runtime::Failure&) {
+    failure = std::current_exception();
+  }
   JE_CRASH_POINT("executor.release.after");
   if (outcome == FinishOutcome::Done) {
     view_.put_back(name, not_before);
@@ -74,10 +81,11 @@ awaitable<FinishOutcome> QueueCore::release_with(RecordWrite write, runtime::Tim
     co_return outcome;
   }
   view_.drop(name);
-  if (!same_epoch(epoch)) co_return outcome;
+  if (!same_epoch(epoch) || held->lock_gone) co_return outcome;
   // Somebody changed or deleted the entry under our lock: what is left of it blocks nobody.
   const Look look = co_await look_at(name);
   if (look.lock == Lock::Ours) co_await remove_lock(name, epoch);
+  if (failure) std::rethrow_exception(failure);
   co_return outcome;
 }
 
@@ -87,7 +95,8 @@ awaitable<FinishOutcome> QueueCore::write_record(RecordWrite write, bool release
   while (step == RecordStep::Again) {
     step = RecordStep::NotOurs;
     // The lock ends with its session.
-    if (same_epoch(write.epoch)) step = co_await try_to_write(write, release);
+    const bool ours = same_epoch(write.epoch) && !write.kept->lock_gone;
+    if (ours) step = co_await try_to_write(write, release);
   }
   if (step == RecordStep::NotOurs) co_return FinishOutcome::NotOurs;
   write.kept->record = std::move(write.record);

@@ -99,6 +99,7 @@ awaitable<std::optional<TakenEntry>> QueueCore::try_to_take(EntryName name) {
     } else if (read.error == ZnodeError::NoNode || zookeeper::outcome_unknown(read.error)) {
       view_.drop(name);
     } else {
+      trouble_ = "cannot read " + entry_path(name) + ": " + std::string(text(read.error));
       view_.put_back(name, runtime::Clock::now() + retry_interval);
     }
   }
@@ -133,6 +134,7 @@ awaitable<std::optional<TakenEntry>> QueueCore::take_with(EntryName name, zookee
   switch (reply.error) {
     case ZnodeError::Ok:
       entry.emplace(name, std::move(read.data), version, epoch);
+      trouble_.clear();
       break;
     case ZnodeError::BadVersion:
       again = true;
@@ -151,6 +153,7 @@ awaitable<std::optional<TakenEntry>> QueueCore::take_with(EntryName name, zookee
     case ZnodeError::BadArguments:
     case ZnodeError::RolledBack:
     case ZnodeError::Other:
+      trouble_ = "cannot lock " + entry_path(name) + ": " + std::string(text(reply.error));
       view_.put_back(name, runtime::Clock::now() + retry_interval);
       break;
   }
@@ -182,8 +185,10 @@ awaitable<void> QueueCore::keep_view() {
     bool listed = true;
     try {
       co_await list_folders();
-    } catch (const runtime::Failure&) {
+      trouble_.clear();
+    } catch (const runtime::Failure& failure) {
       listed = false;  // forbidden, or closed: the view stays as it is
+      trouble_ = failure.what();
     }
     if (!listed) {
       co_await never.wait_for(retry_interval);

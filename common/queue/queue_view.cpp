@@ -57,6 +57,17 @@ std::optional<EntryName> QueueView::choose(TimePoint now) {
   return name;
 }
 
+bool QueueView::claim(const EntryName& name) {
+  if (!ours_.insert(name).second) return false;
+  std::erase(free_, name);
+  const auto waiting = backed_off_.find(name);
+  if (waiting != backed_off_.end()) {
+    due_.erase({waiting->second, name});
+    backed_off_.erase(waiting);
+  }
+  return true;
+}
+
 void QueueView::drop(const EntryName& name) {
   ours_.erase(name);
 }

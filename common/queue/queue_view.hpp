@@ -43,6 +43,8 @@ class QueueView {
   // One of the most urgent free entries. It is ours to deal with until one of the three calls
   // below; no other choice will name it, whatever a listing says.
   std::optional<EntryName> choose(TimePoint now);
+  // This very one, whether it is known or not; false when it is ours to deal with already.
+  bool claim(const EntryName& name);
   // It is not there or not free: forgotten until a refresh finds it again.
   void drop(const EntryName& name);
   // It is free again, but not for us before `not_before`.

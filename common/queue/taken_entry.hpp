@@ -12,11 +12,12 @@
 
 namespace jobengine::queue {
 
-// The record of an entry, as its holder knows it. Shared with the writes under way.
-struct KeptRecord {
+// What its holder knows of an entry. Shared with the writes under way.
+struct HeldEntry {
   std::optional<AttemptRecord> record;  // as read by the take, or as last kept
   std::string complaint;                // what was wrong with what the take read
-  bool exists = false;                  // its node is there, or may be
+  bool exists = false;                  // the record's node is there, or may be
+  bool lock_gone = false;               // somebody removed our lock, while our session lives
 };
 
 // Move-only; handed back to exactly one LockingQueue::consume() or release(). Dropping it does
@@ -45,14 +46,14 @@ class [[nodiscard]] TakenEntry {
   // Why what is there is no record; empty: nothing is wrong.
   const std::string& record_complaint() const { return kept_->complaint; }
   // For the queue.
-  const std::shared_ptr<KeptRecord>& kept() const { return kept_; }
+  const std::shared_ptr<HeldEntry>& kept() const { return kept_; }
 
  private:
   EntryName name_;
   std::string data_;
   std::int32_t attempt_;
   zookeeper::Epoch epoch_;
-  std::shared_ptr<KeptRecord> kept_ = std::make_shared<KeptRecord>();
+  std::shared_ptr<HeldEntry> kept_ = std::make_shared<HeldEntry>();
 };
 
 }  // namespace jobengine::queue

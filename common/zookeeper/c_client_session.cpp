@@ -2,6 +2,7 @@
 
 #include <zookeeper/zookeeper.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -253,12 +254,17 @@ struct CClientSession::State {
 };
 
 CClientSession::CClientSession(asio::io_context& loop, const std::string& addresses,
-                               std::chrono::milliseconds timeout, Notices notices)
+                               std::chrono::milliseconds timeout, Notices notices,
+                               const SessionCredentials& existing)
     : state_(std::make_shared<State>(loop, std::move(notices))) {
   zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
+  clientid_t id = {};
+  id.client_id = existing.id;
+  std::memcpy(id.passwd, existing.password.data(),
+              std::min(existing.password.size(), sizeof id.passwd));
   state_->handle =
       zookeeper_init2(addresses.c_str(), &State::session_changed, static_cast<int>(timeout.count()),
-                      nullptr, state_.get(), 0, write_client_log);
+                      existing.id == 0 ? nullptr : &id, state_.get(), 0, write_client_log);
   if (state_->handle == nullptr) {
     throw runtime::Failure("cannot start a ZooKeeper session with " + addresses + ": " +
                            std::strerror(errno));
@@ -287,6 +293,15 @@ void CClientSession::send(std::shared_ptr<const Request> request,
 
 void CClientSession::set_addresses(const std::string& addresses) {
   if (state_->handle != nullptr) zoo_set_servers(state_->handle, addresses.c_str());
+}
+
+SessionCredentials CClientSession::credentials() const {
+  SessionCredentials credentials;
+  if (state_->handle == nullptr) return credentials;
+  const clientid_t* id = zoo_client_id(state_->handle);
+  credentials.id = id->client_id;
+  credentials.password.assign(id->passwd, sizeof id->passwd);
+  return credentials;
 }
 
 awaitable<void> CClientSession::close() {

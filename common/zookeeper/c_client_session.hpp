@@ -9,6 +9,7 @@
 
 #include "common/runtime/asio.hpp"
 #include "common/zookeeper/request.hpp"
+#include "common/zookeeper/session.hpp"
 
 namespace jobengine::zookeeper {
 
@@ -24,9 +25,11 @@ class CClientSession {
   };
 
   // Starts connecting to `addresses` ("127.0.0.1:2181,…", numeric: nothing is resolved here).
-  // Throws Failure when the library refuses.
+  // `existing`: the session to go on with; none: a new one. Throws Failure when the library
+  // refuses.
   CClientSession(asio::io_context& loop, const std::string& addresses,
-                 std::chrono::milliseconds timeout, Notices notices);
+                 std::chrono::milliseconds timeout, Notices notices,
+                 const SessionCredentials& existing = {});
   // Blocks until the handle is closed, unless close() has done that.
   ~CClientSession();
   CClientSession(const CClientSession&) = delete;
@@ -36,6 +39,8 @@ class CClientSession {
   void send(std::shared_ptr<const Request> request, std::function<void(Reply)> answered);
 
   void set_addresses(const std::string& addresses);
+
+  SessionCredentials credentials() const;
 
   // Ends the session and completes what is outstanding with SessionLost. Takes as long as the
   // library likes (seconds, when the server hangs), on a thread of its own. Nothing may be sent any

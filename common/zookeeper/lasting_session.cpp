@@ -108,6 +108,7 @@ class LastingSession final : public Session {
   SessionState state() const override { return core_->state(); }
   Epoch epoch() const override { return core_->epoch(); }
   std::int64_t session_id() const override { return core_->session_id(); }
+  SessionCredentials credentials() const override { return core_->credentials(); }
   std::chrono::milliseconds timeout() const override { return core_->timeout(); }
   LeaseTime lease_valid_until() const override { return core_->lease_valid_until(); }
 
@@ -138,6 +139,33 @@ awaitable<ZnodeError> create_if_missing(Session& session, std::string path) {
 
 std::unique_ptr<Session> make_session(asio::io_context& loop, SessionOptions options) {
   return std::make_unique<LastingSession>(loop, options);
+}
+
+awaitable<bool> end_session(asio::io_context& loop, SessionOptions options,
+                            SessionCredentials credentials, runtime::TimePoint deadline) {
+  std::vector<HostAndPort> hosts;
+  for (const std::string& host : options.hosts) hosts.push_back(parse_host(host));
+  runtime::Event never;
+  const std::string addresses = co_await resolve_hosts(std::move(hosts), never);
+  if (addresses.empty()) co_return false;
+  // Shared with notices that come late.
+  struct Told {
+    runtime::Event settled;
+    bool connected = false;
+    bool expired = false;
+  };
+  const auto told = std::make_shared<Told>();
+  CClientSession::Notices notices;
+  notices.changed = [told](CClientSession::Change change, std::int64_t, std::chrono::milliseconds) {
+    told->connected = change == CClientSession::Change::Connected;
+    told->expired = told->expired || change == CClientSession::Change::Expired;
+    if (told->connected || told->expired) told->settled.raise();
+  };
+  notices.watch_fired = [](WatchId) {};
+  CClientSession session(loop, addresses, options.timeout, std::move(notices), credentials);
+  co_await told->settled.wait_until(deadline);
+  co_await session.close();
+  co_return told->connected || told->expired;
 }
 
 awaitable<void> ensure_path(Session& session, std::string path) {

@@ -28,4 +28,11 @@ SessionOptions parse_hosts(const std::vector<std::string>& arguments);
 // destruction.
 std::unique_ptr<Session> make_session(asio::io_context& loop, SessionOptions options);
 
+// Ends a session that a process which is gone has left behind, so that its ephemeral nodes go now
+// and not after its timeout. `options`: where to find it. Returns true once it is over, false when
+// that could not be brought about before `deadline`. Never to be used on a session somebody lives
+// in.
+awaitable<bool> end_session(asio::io_context& loop, SessionOptions options,
+                            SessionCredentials credentials, runtime::TimePoint deadline);
+
 }  // namespace jobengine::zookeeper

@@ -20,6 +20,11 @@ namespace jobengine::zookeeper {
 //      └── new epoch ─┴── Expired ◄──┘            Closed: after close(), for good
 enum class SessionState { Connecting, Connected, Disconnected, Expired, Closed };
 
+struct SessionCredentials {
+  std::int64_t id = 0;  // 0: none
+  std::string password;
+};
+
 // Raised once: the node (or its children) changed, or the epoch of the request ended. Read again to
 // know.
 using Watch = std::shared_ptr<runtime::Event>;
@@ -58,6 +63,9 @@ class Session {
   virtual Epoch epoch() const = 0;
   // ZooKeeper's id of the current session, as in Stat::ephemeral_owner; 0 when there is none.
   virtual std::int64_t session_id() const = 0;
+  // What lets another process take this session over, or end it, after this one has died: a
+  // secret. Empty when there is no session.
+  virtual SessionCredentials credentials() const = 0;
   // The negotiated timeout.
   virtual std::chrono::milliseconds timeout() const = 0;
   // Until when what was granted in the current epoch may be used; LeaseTime::min() when nothing is.

@@ -215,6 +215,11 @@ Session::Subscription SessionCore::subscribe(Session::Listener listener) {
   return kept;
 }
 
+SessionCredentials SessionCore::credentials() const {
+  if (session_id_ == 0 || !handle_) return {};
+  return handle_->credentials();
+}
+
 awaitable<bool> SessionCore::connected(runtime::TimePoint deadline) {
   auto self = shared_from_this();
   while (state_ != SessionState::Connected) {

@@ -48,6 +48,7 @@ class SessionCore : public std::enable_shared_from_this<SessionCore> {
   SessionState state() const { return state_; }
   Epoch epoch() const { return epoch_; }
   std::int64_t session_id() const { return session_id_; }
+  SessionCredentials credentials() const;
   std::chrono::milliseconds timeout() const { return timeout_; }
   LeaseTime lease_valid_until() const { return lease_.valid_until(); }
 

@@ -17,6 +17,16 @@ namespace jobengine::executor {
 namespace {
 
 constexpr LeaseStamp second = 1'000'000'000;
+// What the orderly end may take; far less than what is left of the session then (a third of its
+// timeout).
+constexpr LeaseStamp grace = second / 10;
+
+itimerspec at(LeaseStamp time) {
+  itimerspec when{};
+  when.it_value.tv_sec = time / second;
+  when.it_value.tv_nsec = time % second;
+  return when;
+}
 
 LeaseStamp now() {
   timespec time{};
@@ -42,11 +52,20 @@ LeaseGuard::LeaseGuard(std::function<void()> end, std::function<void()> unfenced
   if (timer_ < 0) {
     throw runtime::Failure(std::string("cannot make a timer: ") + std::strerror(errno));
   }
+  sigevent kill{};
+  kill.sigev_notify = SIGEV_SIGNAL;
+  kill.sigev_signo = SIGKILL;
+  if (::timer_create(CLOCK_BOOTTIME, &kill, &fuse_) != 0) {
+    const int reason = errno;
+    ::close(timer_);
+    throw runtime::Failure(std::string("cannot make a timer: ") + std::strerror(reason));
+  }
   thread_ = std::thread([this] { watch(); });
 }
 
 LeaseGuard::~LeaseGuard() {
   over_ = true;
+  ::timer_delete(fuse_);
   wake_at(1);
   thread_.join();
   ::close(timer_);
@@ -54,15 +73,19 @@ LeaseGuard::~LeaseGuard() {
 
 void LeaseGuard::set(LeaseStamp lease) {
   lease_.store(lease);
+  kill_at(lease == 0 ? 0 : lease + grace);
   wake_at(lease);
 }
 
 // 0: not at all; a lease of the past must not read as 0.
 void LeaseGuard::wake_at(LeaseStamp time) {
-  itimerspec when{};
-  when.it_value.tv_sec = time / second;
-  when.it_value.tv_nsec = time % second;
+  const itimerspec when = at(time);
   ::timerfd_settime(timer_, TFD_TIMER_ABSTIME, &when, nullptr);
+}
+
+void LeaseGuard::kill_at(LeaseStamp time) {
+  const itimerspec when = at(time);
+  ::timer_settime(fuse_, TIMER_ABSTIME, &when, nullptr);
 }
 
 void LeaseGuard::watch() {

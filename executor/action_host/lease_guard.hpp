@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <ctime>
 #include <functional>
 #include <thread>
 
@@ -14,6 +15,10 @@ namespace jobengine::executor {
 // SIGKILL to our process group, then _exit. Never returns. [any thread]
 [[noreturn]] void end_process_group() noexcept;
 
+// Two fuses: a thread that ends the process in good order when the lease passes, and, a moment
+// later, the kernel, which sends SIGKILL. A process that was stopped (SIGSTOP, a debugger)
+// meanwhile would otherwise go on for a moment when it is continued, before that thread gets its
+// turn.
 class LeaseGuard {
  public:
   // On a thread of the guard: `end` when the lease passes, `unfenced` when the timer was taken away
@@ -30,10 +35,12 @@ class LeaseGuard {
  private:
   void watch();
   void wake_at(LeaseStamp time);
+  void kill_at(LeaseStamp time);
 
   std::function<void()> end_;
   std::function<void()> unfenced_;
   int timer_ = -1;
+  timer_t fuse_{};
   std::atomic<LeaseStamp> lease_{0};
   std::atomic<bool> over_{false};
   std::thread thread_;

@@ -46,6 +46,7 @@ class FaultySession final : public zookeeper::Session {
   zookeeper::SessionState state() const override { return real_.state(); }
   zookeeper::Epoch epoch() const override { return real_.epoch(); }
   std::int64_t session_id() const override { return real_.session_id(); }
+  zookeeper::SessionCredentials credentials() const override { return real_.credentials(); }
   std::chrono::milliseconds timeout() const override { return real_.timeout(); }
   zookeeper::LeaseTime lease_valid_until() const override { return real_.lease_valid_until(); }
   awaitable<bool> connected(runtime::TimePoint deadline) override {

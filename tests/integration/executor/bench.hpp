@@ -16,6 +16,11 @@ class MemoryHold final : public executor::Hold {
   bool holds() const override { return held; }
   executor::LeaseStamp lease() const override { return lease_end; }
   runtime::Duration margin() const override { return std::chrono::milliseconds(200); }
+  awaitable<bool> taken_elsewhere(queue::Rivals which) const override {
+    co_return which == queue::Rivals::All ? rival : earlier_rival;
+  }
+  bool rival = false;
+  bool earlier_rival = false;
   bool held = true;
   executor::LeaseStamp lease_end = 0;  // none
 };

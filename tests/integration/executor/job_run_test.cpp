@@ -199,7 +199,7 @@ TEST_CASE("an action whose lock is lost is killed at once, not at the next look 
     bench.api.after_edit = [&](const std::string&) {
       if (!bench.api.job(id).contains("status-message")) return;
       bench.hold.held = false;
-      bench.current->lock_lost();
+      bench.current->lock_lost("somebody removed it");
     };
     const Outcome outcome = co_await bench.run(id);
     CHECK(outcome.fate == EntryFate::Release);

@@ -1,7 +1,13 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <array>
 #include <catch2/catch.hpp>
+#include <csignal>
+#include <ctime>
 
 #include "common/runtime/failure.hpp"
+#include "executor/action_host/lease_guard.hpp"
 #include "executor/entry_backoff.hpp"
 #include "executor/hosts/host_environment.hpp"
 #include "executor/plugins/catalog.hpp"
@@ -15,28 +21,35 @@ TEST_CASE("an entry that cannot be run is left alone for longer and longer") {
   EntryBackoff backoff(seconds(1), seconds(5));
   const queue::EntryName entry{50, 1};
   const queue::EntryName other{50, 2};
-  CHECK(backoff.next(entry) == seconds(1));
-  CHECK(backoff.next(entry) == seconds(2));
-  CHECK(backoff.next(entry) == seconds(4));
-  CHECK(backoff.next(entry) == seconds(5));
-  CHECK(backoff.next(other) == seconds(1));
+  CHECK(backoff.next(entry, 1.0) == seconds(1));
+  CHECK(backoff.next(entry, 1.0) == seconds(2));
+  CHECK(backoff.next(entry, 1.0) == seconds(4));
+  CHECK(backoff.next(entry, 1.0) == seconds(5));
+  CHECK(backoff.next(other, 1.0) == seconds(1));
   backoff.forget(entry);
-  CHECK(backoff.next(entry) == seconds(1));
+  CHECK(backoff.next(entry, 1.0) == seconds(1));
+}
+
+TEST_CASE("entries that came back together are not tried again together") {
+  EntryBackoff backoff(seconds(8), seconds(300));
+  CHECK(backoff.next(queue::EntryName{50, 1}, 0.0) == seconds(4));
+  CHECK(backoff.next(queue::EntryName{50, 2}, 0.5) == seconds(6));
+  CHECK(backoff.next(queue::EntryName{50, 3}, 1.0) == seconds(8));
 }
 
 TEST_CASE("an entry that is not to blame is left alone for no longer than it is said") {
   EntryBackoff backoff(seconds(1), seconds(300));
   const queue::EntryName entry{50, 1};
-  for (int i = 0; i < 10; ++i) (void)backoff.next(entry, seconds(30));
-  CHECK(backoff.next(entry, seconds(30)) == seconds(30));
-  CHECK(backoff.next(entry) == seconds(300));
+  for (int i = 0; i < 10; ++i) (void)backoff.next(entry, 1.0, seconds(30));
+  CHECK(backoff.next(entry, 1.0, seconds(30)) == seconds(30));
+  CHECK(backoff.next(entry, 1.0) == seconds(300));
 }
 
 TEST_CASE("what is remembered of entries is bounded") {
   EntryBackoff backoff(seconds(1), seconds(5), 3);
   for (int i = 0; i < 100; ++i) {
     const queue::EntryName entry{50, i};
-    (void)backoff.next(entry);
+    (void)backoff.next(entry, 1.0);
   }
   CHECK(backoff.size() <= 3);
 }
@@ -95,4 +108,25 @@ TEST_CASE("the first plugin keeps an action two plugins have") {
   CHECK(catalog.find("sleep")->plugin_file == "first.so");
   catalog.keep_pull_mode_only();
   CHECK(catalog.find("sleep") == nullptr);
+}
+
+TEST_CASE("a process that is stopped when its lease passes is killed and never goes on") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    LeaseGuard guard;
+    timespec now{};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    constexpr LeaseStamp second = 1'000'000'000;
+    guard.set(now.tv_sec * second + now.tv_nsec + second / 5);
+    ::raise(SIGSTOP);
+    ::_exit(7);
+  }
+  REQUIRE(child > 0);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, WUNTRACED) == child);
+  REQUIRE(WIFSTOPPED(status));
+  // Nobody continues it.
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGKILL);
 }

@@ -31,7 +31,7 @@ TEST_CASE("an attempt record is read as it was written", "[queue]") {
   record.checkpoint = R"({"page": 12345678901234567890123, "x": 1.0})";
   record.retries = 3;
   record.not_before = *parse_rfc3339("2026-11-21T07:50:11.123Z");
-  record.note({2, "0123", *parse_rfc3339("2026-11-21T07:49:00Z"), "retry later: busy"});
+  record.note({2, "0123", "", {}, parse_rfc3339("2026-11-21T07:49:00Z"), "retry later: busy"});
   const AttemptRecord again = parsed(text_of(record));
   CHECK(again.job == "job/1");
   CHECK(again.checkpoint == record.checkpoint);
@@ -97,7 +97,8 @@ TEST_CASE("notes of attempts that cannot be read do not cost the record", "[queu
 TEST_CASE("an attempt record stays small however many attempts there were", "[queue]") {
   AttemptRecord record;
   record.job = "job/1";
-  for (int i = 1; i <= 100; ++i) record.note({i, "taker", WallTime(), std::string(100000, 'x')});
+  for (int i = 1; i <= 100; ++i)
+    record.note({i, "taker", "", {}, WallTime(), std::string(100000, 'x')});
   REQUIRE(record.attempts.size() == AttemptRecord::most_notes);
   CHECK(record.attempts.back().attempt == 100);
   CHECK(text_of(record).size() < 20000);
@@ -106,7 +107,7 @@ TEST_CASE("an attempt record stays small however many attempts there were", "[qu
 TEST_CASE("a message of an attempt that is no UTF-8 is still kept", "[queue]") {
   AttemptRecord record;
   record.job = "job/1";
-  record.note({1, "taker", WallTime(), "caf\xe9"});
+  record.note({1, "taker", "", {}, WallTime(), "caf\xe9"});
   CHECK(parsed(text_of(record)).attempts[0].how == "caf\xef\xbf\xbd");
 }
 
@@ -124,4 +125,78 @@ TEST_CASE("times are written and read to the millisecond", "[queue]") {
         "2026-11-21T07:50:11+01:00", "2026-11-21T07:50:11.1234567890Z"}) {
     CHECK_FALSE(parse_rfc3339(wrong));
   }
+}
+
+TEST_CASE("attempt record: what died is what was not noted as ended") {
+  AttemptRecord record;
+  CHECK(record.unclean_before(1) == 0);
+  // Taken three times before, and nobody wrote anything down.
+  CHECK(record.unclean_before(4) == 3);
+  const auto note = [&](std::int32_t attempt, bool ended) {
+    AttemptNote made;
+    made.attempt = attempt;
+    made.executor = "executor-" + std::to_string(attempt);
+    made.began = parse_rfc3339("2026-01-31T12:00:00Z");
+    if (ended) made.ended = parse_rfc3339("2026-01-31T12:00:01Z");
+    record.note(std::move(made));
+  };
+  note(2, false);
+  CHECK(record.unclean_before(4) == 3);
+  note(3, true);
+  CHECK(record.unclean_before(4) == 2);
+  // That this attempt has ended, too, says nothing of those before it.
+  note(4, true);
+  CHECK(record.unclean_before(4) == 2);
+  CHECK(record.unclean_before(5) == 2);
+  CHECK(record.has_ended(4));
+  CHECK_FALSE(record.has_ended(2));
+}
+
+TEST_CASE("attempt record: an attempt that ends keeps who it was, and counts once") {
+  AttemptRecord record;
+  AttemptNote began;
+  began.attempt = 2;
+  began.taker = "0123";
+  began.executor = "east-1";
+  began.began = parse_rfc3339("2026-01-31T12:00:00Z");
+  record.note(began);
+  AttemptNote ended;
+  ended.attempt = 2;
+  ended.ended = parse_rfc3339("2026-01-31T12:00:05Z");
+  ended.how = "drained";
+  record.note(ended);
+  record.note(ended);
+  REQUIRE(record.attempts.size() == 1);
+  CHECK(record.orderly == 1);
+  CHECK(record.attempts[0].executor == "east-1");
+  CHECK(record.attempts[0].began == began.began);
+  std::string complaint;
+  record.job = "job/1";
+  const auto again = parse_attempt_record(text_of(record), complaint);
+  REQUIRE(again);
+  CHECK(again->orderly == 1);
+  CHECK(again->attempts[0].executor == "east-1");
+  CHECK(again->attempts[0].began == began.began);
+  CHECK(again->attempts[0].how == "drained");
+}
+
+TEST_CASE("attempt record: forgotten notes still count, and older records count theirs") {
+  AttemptRecord record;
+  record.job = "job/1";
+  for (int i = 1; i <= 50; ++i) {
+    AttemptNote note;
+    note.attempt = i;
+    note.ended = parse_rfc3339("2026-01-31T12:00:01Z");
+    record.note(std::move(note));
+  }
+  CHECK(record.attempts.size() == AttemptRecord::most_notes);
+  CHECK(record.unclean_before(51) == 0);
+  std::string complaint;
+  const auto older = parse_attempt_record(
+      R"({"job": "job/1", "attempts": [{"attempt": 1, "ended": "2026-01-31T12:00:01Z"}]})",
+      complaint);
+  REQUIRE(older);
+  CHECK(older->unclean_before(3) == 1);
+  CHECK_FALSE(parse_attempt_record(R"({"job": "job/1", "orderly": -1})", complaint));
+  CHECK(complaint == "its \"orderly\" is not a number from 0 on");
 }
