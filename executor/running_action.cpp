@@ -351,8 +351,11 @@ awaitable<void> RunningAction::pass_on_report() {
     if (report_.empty() || !hold_.holds()) continue;
     nlohmann::json edit = report_.take();
     nlohmann::json sent = edit;
+    // A late edit of a run that has lost its lock meets the next run's changes.
+    cimi::EditOptions options;
+    options.if_match = etag_;
     JE_CRASH_POINT("executor.report.before");
-    const cimi::Reply reply = co_await client_.edit(job_id_, std::move(sent));
+    const cimi::Reply reply = co_await client_.edit(job_id_, std::move(sent), std::move(options));
     JE_CRASH_POINT("executor.report.after");
     switch (reply.kind) {
       case cimi::ReplyKind::Ok:
@@ -364,9 +367,14 @@ awaitable<void> RunningAction::pass_on_report() {
       case cimi::ReplyKind::NotFound:
         order_.give(ActionEnd::Kind::JobGone, reply.message);
         break;
+      case cimi::ReplyKind::PreconditionFailed:
+        report_.give_back(edit);
+        report_changed_.raise();
+        // Read before the lease is looked at again: what is newer than that look is not ours.
+        co_await learn_etag();
+        break;
       case cimi::ReplyKind::Unavailable:
       case cimi::ReplyKind::Unreachable:
-      case cimi::ReplyKind::PreconditionFailed:
         report_.give_back(edit);
         report_changed_.raise();
         break;
@@ -378,6 +386,12 @@ awaitable<void> RunningAction::pass_on_report() {
     }
     co_await finished_.wait_for(limits_.report_pace);
   }
+}
+
+// Somebody has changed the job meanwhile, or an edit of ours was applied whose answer was lost.
+awaitable<void> RunningAction::learn_etag() {
+  cimi::Reply looked = co_await client_.get(job_id_);
+  if (looked.ok()) etag_ = std::move(looked.etag);
 }
 
 void RunningAction::heard_of() {

@@ -52,6 +52,7 @@ class RunningAction final : private HostListener {
  private:
   awaitable<void> supervise();
   awaitable<void> pass_on_report();
+  awaitable<void> learn_etag();
   void look_at_lease();
   void look_at_time();
   runtime::TimePoint stop_harder();

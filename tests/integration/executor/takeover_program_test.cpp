@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "executor/left_behind.hpp"
 #include "tests/integration/executor/bench.hpp"
 #include "tests/integration/executor/executor_process.hpp"
 #include "tests/integration/executor/processes.hpp"
@@ -95,13 +96,37 @@ TEST_CASE("job-executor: daemons of the executor that crashed are dead before it
     };
     first.signal(SIGKILL);
     CHECK(co_await first.end() == 128 + SIGKILL);
-    REQUIRE(lives());
     ExecutorProcess second(loop, servers.executor(options));
     const bool gone = co_await eventually([&] { return !lives(); });
     CHECK(gone);
     co_await observer.client->operation(id, "cancel");
     const bool empty = co_await observer.wait_for_depth(0, 0);
     CHECK(empty);
+  });
+}
+
+TEST_CASE("what carries the mark of an executor's run is ended, and nothing else") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    const auto sleeper = [&](const std::string& mark) {
+      runtime::SpawnRequest request;
+      request.argv = {"sleep", "1000"};
+      request.environment = {"PATH=/usr/bin:/bin",
+                             std::string(executor::run_mark_variable) + "=" + mark};
+      request.new_session = true;
+      return runtime::ChildProcess::spawn(loop, request);
+    };
+    auto first = sleeper("takeover-test-1");
+    auto second = sleeper("takeover-test-1");
+    auto other = sleeper("takeover-test-12");
+    const bool ended =
+        co_await executor::end_left_behind("takeover-test-1", runtime::Clock::now() + 30s);
+    CHECK(ended);
+    co_await first.exited().wait();
+    co_await second.exited().wait();
+    CHECK(first.status().signal_number == SIGKILL);
+    CHECK_FALSE(other.exited().raised());
+    other.signal(SIGKILL);
+    co_await other.exited().wait();
   });
 }
 
