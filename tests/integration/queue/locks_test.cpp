@@ -144,27 +144,29 @@ TEST_CASE("queue: of two entries of one job the later holder sees the earlier on
 TEST_CASE("queue: an entry is taken by its name if it is free, and no other taker gets it as well",
           "[queue][zookeeper]") {
   run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    const EntryName named{50, 1};
+    const EntryName missing{50, 7};
     const auto hosts = ZooKeeperServer::shared().fresh_chroot();
     QueueProcess process(loop, hosts);
     QueueProcess other(loop, hosts);
     co_await process.entries->put("job/1", 50);
     co_await process.entries->put("job/2", 50);
-    auto second = co_await process.entries->take_named(EntryName{50, 1});
+    auto second = co_await process.entries->take_named(named);
     REQUIRE(second);
     CHECK(second->data() == "job/2");
     CHECK(second->attempt() == 1);
-    const auto again = co_await process.entries->take_named(EntryName{50, 1});
+    const auto again = co_await process.entries->take_named(named);
     CHECK_FALSE(again);
-    const auto theirs = co_await other.entries->take_named(EntryName{50, 1});
+    const auto theirs = co_await other.entries->take_named(named);
     CHECK_FALSE(theirs);
-    const auto gone = co_await process.entries->take_named(EntryName{50, 7});
+    const auto gone = co_await process.entries->take_named(missing);
     CHECK_FALSE(gone);
     auto first = co_await process.take();
     CHECK(first.data() == "job/1");
     // Given back, it can be had again, also while it is backed off.
     const auto later = runtime::Clock::now() + std::chrono::hours(1);
     co_await process.entries->release(std::move(*second), later);
-    const auto once_more = co_await process.entries->take_named(EntryName{50, 1});
+    const auto once_more = co_await process.entries->take_named(named);
     REQUIRE(once_more);
     CHECK(once_more->attempt() == 2);
     co_await process.stop_now();
