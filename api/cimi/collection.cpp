@@ -108,6 +108,10 @@ bool Collection::awaits_entry(const store::StoredDocument* /*before*/,
   return false;
 }
 
+std::optional<std::string> Collection::chosen_id(const Call& /*call*/) const {
+  return std::nullopt;
+}
+
 void Collection::committed(const store::StoredDocument& /*stored*/) {}
 
 json Collection::shown(json document) const {
@@ -303,17 +307,23 @@ awaitable<http::Response> Collection::retrieve(Call call) {
 awaitable<http::Response> Collection::add(Call call) {
   if (!access::allows(acl_.add, call.who)) throw credentials_required();
   body_object(call);
-  const auto id = name_ + "/" + new_uuid();
+  const auto chosen = chosen_id(call);
+  const auto id = chosen ? *chosen : name_ + "/" + new_uuid();
   store::Decision put;
   put.kind = store::Decision::Kind::Put;
   put.document = new_document(call, id, wall_now());
   put.awaits_entry = awaits_entry(nullptr, put.document);
+  const auto taken = std::make_shared<bool>(false);
   std::vector<store::Change> changes(1);
   changes[0].id = id;
-  changes[0].decide = [put = std::move(put)](const store::StoredDocument*) { return put; };
+  changes[0].decide = [put = std::move(put), taken](const store::StoredDocument* current) {
+    *taken = current != nullptr;
+    return *taken ? store::Decision() : put;
+  };
   JE_CRASH_POINT("api.add.before");
   const auto stored = co_await store_.change(std::move(changes));
   JE_CRASH_POINT("api.add.stored");
+  if (*taken) throw CimiError(409, "conflict with " + id, id);
   committed(*stored.at(0));
   co_return created_response(id);
 }

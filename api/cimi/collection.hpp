@@ -53,6 +53,9 @@ class Collection {
                                   std::optional<filter::Node> filter) const;
 
  protected:
+  // The id a new resource gets because its maker wants it; nothing: one of our choice. An add whose
+  // id is taken is refused with 409. Throws CimiError 400 for what is no id.
+  virtual std::optional<std::string> chosen_id(const Call& call) const;
   // A new document from the body of an add. Throws CimiError.
   virtual nlohmann::json new_document(const Call& call, const std::string& id, WallTime now) = 0;
   // The document after an edit, rights included. Throws CimiError. Called on the store's thread.

@@ -65,6 +65,8 @@ struct Description {
   nlohmann::json add_request;  // schema of the body of an add; null: the attributes clients set
   // The body of the answer to an add has these beside the usual: {"secret-key": <schema>}.
   nlohmann::json add_answer;
+  // Schema of the id an add may bring, refused with 409 when it is taken; null: ids are ignored.
+  nlohmann::json id_of_client;
   bool can_add = true;
   bool can_edit = true;
   bool can_delete = true;

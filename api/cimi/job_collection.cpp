@@ -100,6 +100,12 @@ Description JobCollection::description() const {
       "An action to be run once on a target resource, how far it is, and what came of it.";
   description.attributes = described(job_schema());
   description.open = false;
+  description.id_of_client = {
+      {"type", "string"},
+      {"pattern", "^job/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"},
+      {"description",
+       "The id the new job is to have: 409 when there is a job of that id, in whatever state. An "
+       "edit keeps it."}};
   description.operations = {
       ending("cancel",
              "Ends the job as CANCELED. Of a job whose action begins with 'bulk' the children are "
@@ -109,6 +115,17 @@ Description JobCollection::description() const {
              "administrators, while the job is RUNNING"),
       getting_context()};
   return description;
+}
+
+std::optional<std::string> JobCollection::chosen_id(const Call& call) const {
+  const auto chosen = call.body.find("id");
+  if (!call.who.is_admin() || chosen == call.body.end()) return std::nullopt;
+  const auto id = chosen->is_string() ? chosen->get<std::string>() : std::string();
+  if (!id.starts_with("job/") || !is_uuid(std::string_view(id).substr(4))) {
+    throw bad_request("the resource does not satisfy defined schema:\nid: " + json_text(*chosen) +
+                      ", expected \"job/<uuid>\" with a uuid in lower case, or no id");
+  }
+  return id;
 }
 
 json JobCollection::new_document(const Call& call, const std::string& id, WallTime now) {

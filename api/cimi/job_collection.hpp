@@ -22,6 +22,8 @@ class JobCollection : public Collection {
   awaitable<http::Response> operate(Call call) override;
 
  protected:
+  // Administrators choose: who repeats an add with its id makes no second job.
+  std::optional<std::string> chosen_id(const Call& call) const override;
   nlohmann::json new_document(const Call& call, const std::string& id, WallTime now) override;
   nlohmann::json edited_document(const nlohmann::json& current, const Call& call,
                                  WallTime now) override;

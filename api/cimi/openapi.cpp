@@ -128,6 +128,7 @@ json sent_schema(const Description& collection) {
     properties[attribute.name] = servers ? ignored : property_of(attribute);
   }
   properties["operations"] = ignored;
+  if (!collection.id_of_client.is_null()) properties["id"] = collection.id_of_client;
   return schema;
 }
 
@@ -189,6 +190,7 @@ json collection_path(const Description& collection) {
     add.body(body_of(add_schema(collection)));
     add.answers(201, with_header(answer("It is stored.", added_schema(collection)), "Location"));
     add.refusals({{"400", "bad-request"}, {"403", "forbidden"}});
+    if (!collection.id_of_client.is_null()) add.refusals({{"409", "conflict"}});
     add.who(principals(collection.acl, "add"));
     if (for_everybody(collection.acl, "add")) add.anonymous();
     path["post"] = add.said();

@@ -1,5 +1,6 @@
 #include "api/cimi/timestamp.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -75,6 +76,14 @@ std::string new_uuid() {
 
 std::string uuid_of(std::string_view text) {
   return uuid_text(access::sha256(text), '5');
+}
+
+bool is_uuid(std::string_view text) {
+  static constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  static constexpr std::string_view digits = "0123456789abcdef";
+  return std::equal(text.begin(), text.end(), form.begin(), form.end(), [](char c, char wanted) {
+    return wanted == '-' ? c == '-' : digits.find(c) != std::string_view::npos;
+  });
 }
 
 }  // namespace jobengine::api::cimi

@@ -23,5 +23,7 @@ std::string http_date(WallTime time);
 std::string new_uuid();
 // The same text gives the same uuid.
 std::string uuid_of(std::string_view text);
+// In lower case, of any version.
+bool is_uuid(std::string_view text);
 
 }  // namespace jobengine::api::cimi

@@ -43,6 +43,8 @@ TEST_CASE("ids: new ones sort by time and look like a uuid of version 7", "[api]
   CHECK(id[14] == '7');
   CHECK(std::string("89ab").find(id[19]) != std::string::npos);
   CHECK(id != new_uuid());
+  CHECK(is_uuid(id));
+  CHECK(is_uuid(uuid_of("admin")));
   CHECK(uuid_of("admin") == uuid_of("admin"));
   CHECK(uuid_of("admin") != uuid_of("Admin"));
 }
