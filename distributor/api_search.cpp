@@ -50,7 +50,7 @@ void add_missing(std::vector<std::string>& select, const char* attribute) {
 awaitable<bool> wait_for_retry(runtime::Duration time, const Pass& pass) {
   const auto left = pass.give_up_at - now();
   if (left <= Span(0)) co_return false;
-  const runtime::Duration limit = std::min<runtime::Duration>(time, left);
+  const Span limit = std::min(std::chrono::ceil<Span>(time), left);
   const bool interrupted = co_await runtime::pause(limit, *pass.over);
   co_return !interrupted && now() < pass.give_up_at;
 }

@@ -118,6 +118,7 @@ awaitable<PassOutcome> ConfiguredDistribution::distribute(Pass pass) {
                   {"tick", text(pass.tick)},
                   {"selected", found->size()},
                   {"skipped", skipped},
+                  {"existed", posted.existed},
                   {"created", posted.created}});
   co_return posted.outcome;
 }

@@ -20,6 +20,7 @@ class ConfiguredDistribution final : public Distribution {
 
   const std::string& name() const override { return settings_.name; }
   const TickSchedule& schedule() const override { return settings_.schedule; }
+  Misfire misfire() const override { return settings_.misfire; }
   bool keeps_ticks() const override { return true; }
   awaitable<PassOutcome> distribute(Pass pass) override;
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/runtime/event.hpp"
+#include "distributor/schedule/misfire.hpp"
 #include "distributor/schedule/tick_schedule.hpp"
 
 namespace jobengine::distributor {
@@ -15,7 +16,8 @@ struct Pass {
   Instant tick;
   // Somebody began with this tick before: some of its jobs may exist.
   bool resumed = false;
-  // When the next tick is due; what cannot be done until then is left to it.
+  // When the next tick is due; what cannot be done until then is left to it. Instant::max(): never,
+  // each tick counts by itself.
   Instant give_up_at;
   // Asked before each write: do we still lead, with a valid lease?
   std::function<bool()> may_write;
@@ -36,6 +38,7 @@ class Distribution {
   // Also names its election and its entry in the ledger.
   virtual const std::string& name() const = 0;
   virtual const TickSchedule& schedule() const = 0;
+  virtual Misfire misfire() const { return Misfire::Once; }
   // Whether a failover must neither repeat nor forget a tick. If not, the first tick is when
   // leadership begins.
   virtual bool keeps_ticks() const = 0;

@@ -131,6 +131,14 @@ Overlap read_overlap(const YamlNode& node) {
   node.refuse("\"" + text + "\" is unknown (expected skip or allow)");
 }
 
+Misfire read_misfire(const YamlNode& node) {
+  const std::string text = node.text();
+  if (text == "skip") return Misfire::Skip;
+  if (text == "once") return Misfire::Once;
+  if (text == "all") return Misfire::All;
+  node.refuse("\"" + text + "\" is unknown (expected skip, once or all)");
+}
+
 // Placeholders must be well formed, and there must be a row to fill them from.
 void check_placeholders(const YamlNode& node, const DistributionDraft& draft) {
   const YamlNode place = node.has("job") ? node.at("job") : node;
@@ -168,10 +176,11 @@ void apply(const YamlNode& node, DistributionDraft& draft) {
     return;
   }
   node.expect_keys(
-      {"enabled", "every", "cron", "timezone", "jitter", "overlap", "for-each", "job"});
+      {"enabled", "every", "cron", "timezone", "jitter", "overlap", "misfire", "for-each", "job"});
   if (node.has("enabled")) draft.enabled = node.at("enabled").boolean();
   read_schedule(node, draft);
   if (node.has("overlap")) draft.overlap = read_overlap(node.at("overlap"));
+  if (node.has("misfire")) draft.misfire = read_misfire(node.at("misfire"));
   if (node.has("for-each")) {
     draft.for_each = read_for_each(node.at("for-each"));
     if (draft.job.target.empty()) draft.job.target = "${id}";

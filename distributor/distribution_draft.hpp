@@ -18,6 +18,7 @@ struct DistributionDraft {
   std::optional<TimeZone> zone;  // UTC
   Span jitter{0};
   Overlap overlap = Overlap::Skip;
+  Misfire misfire = Misfire::Once;
   std::optional<ForEach> for_each;
   JobTemplate job;
   Span grace = std::chrono::seconds(60);  // queue_keeper only

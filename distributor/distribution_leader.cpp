@@ -12,7 +12,8 @@ namespace jobengine::distributor {
 namespace {
 
 // Wall clocks are set and machines sleep: the way to a tick is gone in steps.
-constexpr runtime::Duration longest_step = std::chrono::seconds(30);
+constexpr Span longest_step = std::chrono::seconds(30);
+constexpr runtime::Duration pause_without_lease = std::chrono::milliseconds(100);
 
 class LeaderMark {
  public:
@@ -57,43 +58,66 @@ awaitable<void> DistributionLeader::lead_with_ledger(std::function<bool()> may_w
     Pass pass;
     pass.may_write = may_write;
     pass.over = &over;
-    pass.resumed = kept->open && start_of_next(*kept->last) > now();
+    pass.resumed = kept->open && give_up_at(*kept->last) > now();
     if (pass.resumed) {
-      pass.tick = *kept->last;
       telemetry::info("finishing a tick that was left open",
-                      {{"distribution", distribution_.name()}, {"tick", text(pass.tick)}});
+                      {{"distribution", distribution_.name()}, {"tick", text(*kept->last)}});
     } else {
       const auto claimed = co_await claim_next(*kept, may_write, over);
       if (!claimed) continue;  // read again what happened
       kept = *claimed;
-      pass.tick = *kept->last;
       metrics_.ticks.add();
     }
-    pass.give_up_at = start_of_next(pass.tick);
-    const PassOutcome outcome = co_await work_on(pass);
-    if (outcome == PassOutcome::Done && may_write()) {
-      JE_CRASH_POINT("distributor.close.before");
-      auto closing = ledger_.write(*kept, pass.tick, /*open=*/false);
-      co_await unless(over, std::move(closing));
-      JE_CRASH_POINT("distributor.close.after");
-    } else if (!over.raised()) {
-      telemetry::warning("a tick was not finished before the next",
-                         {{"distribution", distribution_.name()}, {"tick", text(pass.tick)}});
-      co_await wait_for(pass.give_up_at, over);
-    }
+    pass.tick = *kept->last;
+    pass.give_up_at = give_up_at(pass.tick);
+    co_await finish(*kept, std::move(pass));
   }
+}
+
+awaitable<void> DistributionLeader::finish(LedgerEntry kept, Pass pass) {
+  runtime::Event& over = *pass.over;
+  const PassOutcome outcome = co_await work_on(pass);
+  if (over.raised()) co_return;
+  if (outcome == PassOutcome::Unfinished) {
+    telemetry::warning("a tick was not finished before the next",
+                       {{"distribution", distribution_.name()}, {"tick", text(pass.tick)}});
+    co_await wait_for(pass.give_up_at, over);
+    co_return;
+  }
+  if (!pass.may_write()) {
+    // Left open; it is looked at again when the lease comes back before leadership is over.
+    co_await runtime::pause(pause_without_lease, over);
+    co_return;
+  }
+  JE_CRASH_POINT("distributor.close.before");
+  auto closing = ledger_.write(std::move(kept), pass.tick, /*open=*/false);
+  co_await unless(over, std::move(closing));
+  JE_CRASH_POINT("distributor.close.after");
+}
+
+NextTick DistributionLeader::tick_after(const LedgerEntry& kept) const {
+  const TickSchedule& schedule = distribution_.schedule();
+  if (!kept.last) return {schedule.first(now()), std::nullopt};
+  return next_tick(schedule, distribution_.misfire(), distribution_.name(), *kept.last, now());
 }
 
 awaitable<std::optional<LedgerEntry>> DistributionLeader::claim_next(
     LedgerEntry kept, std::function<bool()> may_write, runtime::Event& over) {
-  const TickSchedule& schedule = distribution_.schedule();
-  Instant tick = kept.last ? schedule.next(*kept.last, now()) : schedule.first(now());
-  const bool due = co_await wait_until_start(tick, over);
+  NextTick next = tick_after(kept);
+  const bool due = co_await wait_until_start(next.tick, over);
   if (!due || !may_write()) co_return std::nullopt;
-  // After a long wait (a machine that slept) a later tick may have come due as well.
-  if (kept.last) tick = schedule.next(*kept.last, now());
+  // After a long wait (a machine that slept) it may be another one.
+  if (kept.last) next = tick_after(kept);
+  if (next.tick > now()) co_return std::nullopt;
+  if (kept.open || next.left_out) {
+    const Instant first = kept.open ? *kept.last : *next.left_out;
+    telemetry::warning("ticks were missed or not finished and are not made up for",
+                       {{"distribution", distribution_.name()},
+                        {"first", text(first)},
+                        {"next", text(next.tick)}});
+  }
   JE_CRASH_POINT("distributor.claim.before");
-  auto claiming = ledger_.write(kept, tick, /*open=*/true);
+  auto claiming = ledger_.write(std::move(kept), next.tick, /*open=*/true);
   auto claimed = co_await unless(over, std::move(claiming));
   JE_CRASH_POINT("distributor.claim.after");
   if (!claimed) co_return std::nullopt;
@@ -126,7 +150,7 @@ awaitable<bool> DistributionLeader::wait_for(Instant start, runtime::Event& over
   while (!over.raised()) {
     const Span left = start - now();
     if (left <= Span(0)) co_return true;
-    const runtime::Duration step = std::min<runtime::Duration>(left, longest_step);
+    const Span step = std::min(left, longest_step);
     co_await runtime::pause(step, over);
   }
   co_return false;
@@ -147,7 +171,11 @@ awaitable<PassOutcome> DistributionLeader::work_on(Pass pass) {
 
 Instant DistributionLeader::start_of_next(Instant tick) const {
   const TickSchedule& schedule = distribution_.schedule();
-  return schedule.start_of(schedule.next(tick, tick), distribution_.name());
+  return schedule.start_of(schedule.following(tick), distribution_.name());
+}
+
+Instant DistributionLeader::give_up_at(Instant tick) const {
+  return distribution_.misfire() == Misfire::All ? Instant::max() : start_of_next(tick);
 }
 
 }  // namespace jobengine::distributor

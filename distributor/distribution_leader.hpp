@@ -31,11 +31,16 @@ class DistributionLeader {
   awaitable<std::optional<LedgerEntry>> claim_next(LedgerEntry kept,
                                                    std::function<bool()> may_write,
                                                    runtime::Event& over);
+  // Creates the tick's jobs and closes it, or leaves it open.
+  awaitable<void> finish(LedgerEntry kept, Pass pass);
+  NextTick tick_after(const LedgerEntry& kept) const;
   // Both: false when `over` was raised first.
   awaitable<bool> wait_until_start(Instant tick, runtime::Event& over);
   awaitable<bool> wait_for(Instant start, runtime::Event& over);
   awaitable<PassOutcome> work_on(Pass pass);
   Instant start_of_next(Instant tick) const;
+  // Until when an open tick is worked on.
+  Instant give_up_at(Instant tick) const;
 
   Distribution& distribution_;
   DistributionMetrics& metrics_;

@@ -138,7 +138,7 @@ DistributorSettings read_distributions(const std::optional<YamlNode>& configured
       settings.keeper = KeeperSettings{draft.schedule(), draft.grace};
     } else {
       settings.distributions.push_back(DistributionSettings{
-          draft.name, draft.schedule(), draft.overlap, draft.for_each, draft.job});
+          draft.name, draft.schedule(), draft.overlap, draft.misfire, draft.for_each, draft.job});
     }
   }
   return settings;

@@ -8,6 +8,7 @@
 
 #include "common/configuration/yaml_document.hpp"
 #include "distributor/job_template.hpp"
+#include "distributor/schedule/misfire.hpp"
 #include "distributor/schedule/tick_schedule.hpp"
 
 namespace jobengine::distributor {
@@ -28,6 +29,7 @@ struct DistributionSettings {
   std::string name;
   TickSchedule schedule;
   Overlap overlap = Overlap::Skip;
+  Misfire misfire = Misfire::Once;
   std::optional<ForEach> for_each;
   JobTemplate job;
 };

@@ -35,7 +35,10 @@ class Round {
   }
 
   std::size_t created() const { return created_; }
+  std::size_t existed() const { return existed_; }
   std::size_t refused() const { return refused_; }
+  // The API has shown that it takes the ids we choose: a repetition cannot make a second job.
+  bool ids_count() const { return ids_count_; }
   // Not delivered, or perhaps delivered.
   std::vector<json> take_left() { return std::move(left_); }
 
@@ -49,8 +52,14 @@ class Round {
       JE_CRASH_POINT("distributor.post.after");
       if (reply && reply->ok()) {
         ++created_;
+        if (reply->location == job.value("id", "")) ids_count_ = true;
         telemetry::debug("job created",
                          {{"job", reply->location}, {"name", job.value("name", "")}});
+      } else if (reply && exists(*reply, job)) {
+        ++existed_;
+        ids_count_ = true;
+        telemetry::debug("job exists already",
+                         {{"job", job.value("id", "")}, {"name", job.value("name", "")}});
       } else if (reply && is_final(reply->kind)) {
         ++refused_;
         telemetry::error("the API does not accept a job",
@@ -63,6 +72,13 @@ class Round {
         left_.push_back(std::move(job));
       }
     }
+  }
+
+  // A conflict that names the very id we chose.
+  static bool exists(const cimi::Reply& reply, const json& job) {
+    if (reply.kind != cimi::ReplyKind::Conflict || !reply.document.is_object()) return false;
+    const auto id = reply.document.find("resource-id");
+    return id != reply.document.end() && id->is_string() && *id == job.value("id", json());
   }
 
   static bool is_final(cimi::ReplyKind kind) {
@@ -86,6 +102,8 @@ class Round {
   const Pass& pass_;
   std::size_t next_ = 0;
   std::size_t created_ = 0;
+  std::size_t existed_ = 0;
+  bool ids_count_ = false;
   std::size_t refused_ = 0;
   std::vector<json> left_;
 };
@@ -112,22 +130,29 @@ awaitable<PostingResult> post_jobs(cimi::Client& client, std::vector<json> jobs,
   runtime::BackoffLimits limits;
   limits.first = std::chrono::milliseconds(500);
   runtime::Backoff backoff(limits);
+  // In a resumed pass also when ids count: jobs of a predecessor of ours that chose none.
   bool look_first = pass.resumed;
+  bool ids_count = false;
+  bool repeated = false;
   while (!jobs.empty()) {
     if (look_first) {
       const std::size_t before = jobs.size();
       const bool known = co_await drop_existing(client, jobs, mark, pass);
       if (!known) break;
+      const std::size_t found = before - jobs.size();
       // Those of this very pass whose answer got lost; in a resumed pass a predecessor counted.
-      if (!pass.resumed) result.created += before - jobs.size();
+      (pass.resumed ? result.existed : result.created) += found;
     }
-    look_first = true;
     Round round(client, std::move(jobs), pass);
     co_await round.run();
     result.created += round.created();
+    (pass.resumed || !repeated ? result.existed : result.created) += round.existed();
     result.refused += round.refused();
     jobs = round.take_left();
     if (jobs.empty()) break;
+    ids_count = ids_count || round.ids_count();
+    look_first = !ids_count;
+    repeated = true;
     const auto delay = backoff.next();
     const bool again = co_await wait_for_retry(delay, pass);
     if (!again) break;

@@ -24,8 +24,13 @@ struct JobTemplate {
 // recognises by it which jobs exist.
 std::string mark_of(const std::string& distribution, Instant tick);
 
-// The document to POST. `row`: of for-each, or null. Its name is unique within the tick (the mark,
-// and the row's id). Nothing when the row lacks an attribute the template refers to.
+// The id the job of that name is to have: a uuid of version 5 (RFC 4122), the same for whoever
+// makes the job and whenever, so that an API that lets us choose ids makes none twice.
+std::string id_of(const std::string& name);
+
+// The document to POST, with id_of() its name. `row`: of for-each, or null. Its name is unique
+// within the tick (the mark, and the row's id). Nothing when the row lacks an attribute the
+// template refers to.
 std::optional<nlohmann::json> job_document(const JobTemplate& job, const std::string& mark,
                                            const nlohmann::json& row);
 

@@ -255,10 +255,10 @@ Instant CronExpression::next_elapsed(Instant instant, const TimeZone& zone) cons
 }
 
 Instant CronExpression::next_on_the_clock(Instant instant, const TimeZone& zone) const {
-  const auto offset = zone.stretch_at(instant).offset;
-  LocalMinutes local(floor<minutes>(instant.time_since_epoch() + offset));
-  // A gap skips at most a day; what it left out is due at its end, which may still be ahead of us.
-  local -= days(1);
+  const TimeZone::Stretch stretch = zone.stretch_at(instant);
+  LocalMinutes local(floor<minutes>(instant.time_since_epoch() + stretch.offset));
+  // Clocks that have just been changed: a change skips or repeats at most a day.
+  if (stretch.begin > instant - days(1)) local -= days(1);
   for (;;) {
     local = first_match(local);
     const Instant tick = zone.first_instant_of(local);

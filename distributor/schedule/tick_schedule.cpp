@@ -1,6 +1,8 @@
 #include "distributor/schedule/tick_schedule.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <deque>
 
 #include "common/runtime/failure.hpp"
 
@@ -58,6 +60,39 @@ Instant TickSchedule::next(Instant last, Instant now) const {
   const Cron& cron = std::get<Cron>(rule_);
   const auto missed = cron.expression.latest_in(last, now, cron.zone);
   return missed ? *missed : cron.expression.next_after(last, cron.zone);
+}
+
+Instant TickSchedule::following(Instant last) const {
+  if (const Span* interval = std::get_if<Span>(&rule_)) return last + *interval;
+  const Cron& cron = std::get<Cron>(rule_);
+  return cron.expression.next_after(last, cron.zone);
+}
+
+Instant TickSchedule::oldest_of(int most, Instant last, Instant now) const {
+  JE_CHECK(most > 0, "at least one tick is wanted");
+  if (const Span* interval = std::get_if<Span>(&rule_)) {
+    const auto missed = now <= last ? 0 : (now - last) / *interval;
+    return last + std::max<Span::rep>(missed - most + 1, 1) * *interval;
+  }
+  // Few are the rule, and cost a few steps forward.
+  const Instant oldest = following(last);
+  Instant tick = oldest;
+  for (int passed = 0; passed < most; ++passed) {
+    if (tick > now) return oldest;
+    tick = following(tick);
+  }
+  if (tick > now) return oldest;
+  // Many: looks back in growing windows, so that what a year left out need not be walked through.
+  for (Span window = std::chrono::hours(1);; window *= 2) {
+    const Instant start = std::max(last, now - window);
+    std::deque<Instant> latest;
+    for (tick = following(start); tick <= now; tick = following(tick)) {
+      latest.push_back(tick);
+      if (latest.size() > static_cast<std::size_t>(most)) latest.pop_front();
+    }
+    const bool enough = latest.size() == static_cast<std::size_t>(most);
+    if (enough || start == last) return latest.front();
+  }
 }
 
 Instant TickSchedule::start_of(Instant tick, std::string_view name) const {

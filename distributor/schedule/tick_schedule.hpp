@@ -27,6 +27,13 @@ class TickSchedule {
   // the future (a clock was wrong) beyond reason is not believed; the ticks then begin anew.
   Instant next(Instant last, Instant now) const;
 
+  // The tick right after `last`, whether it is due or not.
+  Instant following(Instant last) const;
+
+  // Of the ticks in (last, now] the oldest of the latest `most`; following(last) when there is
+  // none.
+  Instant oldest_of(int most, Instant last, Instant now) const;
+
   // When `tick` happens: up to the jitter later, always the same for one name and tick.
   Instant start_of(Instant tick, std::string_view name) const;
 

@@ -28,14 +28,14 @@ TickSchedule cron(const char* expression) {
 
 // One distribution "d" in a tree of its own, and leaders of it that come and go.
 struct Scene {
-  Scene(asio::io_context& loop, TickSchedule schedule)
+  Scene(asio::io_context& loop, TickSchedule schedule, Misfire misfire = Misfire::Once)
       : session(zookeeper::make_session(
             loop, zookeeper::parse_hosts({ZooKeeperServer::shared().fresh_chroot()}))),
         ledger(*session, "d"),
         statsd(loop, ""),
         instruments(metrics, statsd, "d"),
         leaders(loop.get_executor()) {
-    DistributionSettings settings{"d", std::move(schedule), Overlap::Allow, {}, {}};
+    DistributionSettings settings{"d", std::move(schedule), Overlap::Allow, misfire, {}, {}};
     settings.job.action = "d";
     subject = std::make_unique<ConfiguredDistribution>(std::move(settings), api, instruments);
     leader = std::make_unique<DistributionLeader>(*session, *subject, instruments);

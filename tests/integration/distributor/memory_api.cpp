@@ -72,7 +72,13 @@ awaitable<cimi::Reply> MemoryApi::request(cimi::Request request) {
   if (trouble == Trouble::Unavailable) co_return reply_of(cimi::ReplyKind::Unavailable, "busy");
   if (trouble == Trouble::Invalid) co_return reply_of(cimi::ReplyKind::Invalid, "no such thing");
   cimi::Reply reply = reply_of(cimi::ReplyKind::NotFound, request.method + " " + request.path);
-  if (request.method == "POST") reply = add(request.path, request.body);
+  if (request.method == "POST") {
+    auto document = json::parse(request.body);
+    if (before_post && !before_post(document)) {
+      co_return reply_of(cimi::ReplyKind::Unreachable, "lost");
+    }
+    reply = add(request.path, std::move(document));
+  }
   if (request.method == "PUT") {
     ++searches;
     reply = search(request.path, request.body);
@@ -115,9 +121,16 @@ MemoryApi::Trouble MemoryApi::next_trouble(const std::string& method) {
   return found->second.first;
 }
 
-cimi::Reply MemoryApi::add(const std::string& collection, const std::string& body) {
+cimi::Reply MemoryApi::add(const std::string& collection, json document) {
+  if (!ids_count) document.erase("id");
+  const std::string wanted = document.value("id", "");
+  if (resources_.contains(wanted)) {
+    ++conflicts;
+    cimi::Reply refused = reply_of(cimi::ReplyKind::Conflict, "conflict with " + wanted);
+    refused.document["resource-id"] = wanted;
+    return refused;
+  }
   ++posts;
-  json document = json::parse(body);
   document["state"] = "QUEUED";
   if (!document.contains("execution-mode")) document["execution-mode"] = "push";
   cimi::Reply reply = reply_of(cimi::ReplyKind::Ok);

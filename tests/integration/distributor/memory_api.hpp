@@ -1,6 +1,7 @@
 // The resource API as a distributor sees it, in memory, with the troubles of a network on demand.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -33,12 +34,18 @@ class MemoryApi final : public cimi::Client {
   // Trouble for the next so many requests of that method.
   void trouble(const std::string& method, Trouble kind, int times);
 
-  int posts = 0;
+  // Whether who adds a job may choose its id, as in job-api; if not, ids are ignored, as in Nuvla.
+  bool ids_count = false;
+  // Called before a POST is looked at; false: it and its answer get lost.
+  std::function<bool(const nlohmann::json& document)> before_post;
+
+  int posts = 0;      // that made a resource
+  int conflicts = 0;  // that were refused because there is one of that id
   int searches = 0;
 
  private:
   Trouble next_trouble(const std::string& method);
-  cimi::Reply add(const std::string& collection, const std::string& body);
+  cimi::Reply add(const std::string& collection, nlohmann::json document);
   cimi::Reply search(const std::string& collection, const std::string& form) const;
 
   std::map<std::string, nlohmann::json> resources_;

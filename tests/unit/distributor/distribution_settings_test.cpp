@@ -66,6 +66,7 @@ TEST_CASE("distributions: the built-in ones as in Nuvla", "[distributor][setting
   REQUIRE(monitor.for_each);
   CHECK(monitor.for_each->filter == R"(action^="bulk" and state="RUNNING" and tags="monitor")");
   CHECK(monitor.overlap == Overlap::Skip);
+  CHECK(monitor.misfire == Misfire::Once);
   REQUIRE(settings.keeper);
   CHECK(settings.keeper->grace == 60s);
 }
@@ -77,6 +78,7 @@ usage_report:
   timezone: Europe/Zurich
   jitter: 10s
   overlap: allow
+  misfire: all
   job:
     action: report
     target-resource: customer/1
@@ -95,6 +97,7 @@ queue_keeper: {every: 5s, grace: 10s}
   const auto& report = named(settings, "usage_report");
   CHECK_FALSE(report.schedule.is_interval());
   CHECK(report.overlap == Overlap::Allow);
+  CHECK(report.misfire == Misfire::All);
   CHECK(report.job.action == "report");
   CHECK(report.job.target == "customer/1");
   CHECK(report.job.payload == json::parse(R"({"kind": "usage", "deep": [1, true]})"));
@@ -156,6 +159,13 @@ TEST_CASE("distributions: each mistake in the schedule is named with its line",
   CHECK_THAT(complaint("[1]"), Contains("expected a map"));
   CHECK_THAT(complaint("a:\n  every: 5s\n  overlap: maybe"),
              in_line(3) && Contains("skip or allow"));
+  for (const char* bad : {"never", "Skip", "''", "1", "[all]", "{}"}) {
+    const auto said = complaint(std::string("a:\n  every: 5s\n  misfire: ") + bad);
+    CHECK_THAT(said, in_line(3) && Contains("misfire"));
+  }
+  CHECK_THAT(complaint("a:\n  every: 5s\n  misfire: never"),
+             Contains("\"never\" is unknown (expected skip, once or all)"));
+  CHECK_THAT(complaint("queue_keeper: {misfire: all}"), Contains("misfire"));
   CHECK_THAT(complaint("a:\n  every: 5s\n  jitter: 5s"), in_line(3) && Contains("shorter"));
   CHECK_THAT(complaint("a:\n  every: 5s\n  enabled: perhaps"), in_line(3));
   CHECK_THAT(complaint("a/b: {every: 5s}"), Contains("no name for a distribution"));
@@ -179,4 +189,21 @@ TEST_CASE("distributions: each mistake in for-each and job is named with its lin
              in_line(3) && Contains("for-each"));
   CHECK_THAT(complaint(start + "for-each: {resource: b}\n  job: {payload: {x: '${id'}}"),
              in_line(4) && Contains("not closed"));
+}
+
+TEST_CASE("distributions: the examples of the documentation for missed ticks",
+          "[distributor][settings]") {
+  const DistributorSettings settings = read(R"(
+invoice:      { cron: "0 * * * *", misfire: all, overlap: allow }   # an invoice for each hour
+usage_report: { every: 10m, misfire: once }                         # the newest is enough
+night_backup: { cron: "0 2 * * *", misfire: skip }                  # at night or not at all
+)");
+  CHECK(named(settings, "invoice").misfire == Misfire::All);
+  CHECK(named(settings, "usage_report").misfire == Misfire::Once);
+  CHECK(named(settings, "night_backup").misfire == Misfire::Skip);
+  // As told there: nobody from 12:10 to 15:20.
+  const TickSchedule& hourly = named(settings, "invoice").schedule;
+  const Instant noon = *parse_instant("2026-11-21T12:00:00Z");
+  const auto next = next_tick(hourly, Misfire::All, "invoice", noon, noon + 3h + 20min);
+  CHECK(next.tick == noon + 1h);
 }

@@ -69,14 +69,48 @@ TEST_CASE("job template: the document of a job, and its name that tells the tick
   REQUIRE(document);
   CHECK(*document == parsed(R"({"action": "check",
     "name": "checks@2026-11-21T12:00:00.000Z deployment/1",
+    "id": "job/6d13cdcd-c2b8-5195-9223-b470f79302b4",
     "target-resource": {"href": "deployment/1"}, "payload": "{\"n\":3}",
     "acl": {"owners": ["user/7"]}, "priority": 20, "execution-mode": "mixed"})"));
   CHECK(attributes_of(job) == std::set<std::string>{"id", "count", "owner"});
   JobTemplate bare;
   bare.action = "cleanup_jobs";
-  CHECK(*job_document(bare, "m", json()) == parsed(R"({"action": "cleanup_jobs", "name": "m"})"));
+  CHECK(*job_document(bare, "m", json()) == parsed(R"({"action": "cleanup_jobs", "name": "m",
+                  "id": "job/bfbe3825-f33c-5aca-8edf-d10976a32ef0"})"));
   JobTemplate odd;
   odd.action = "x";
   odd.target = "${count}";
   CHECK_FALSE(job_document(odd, "m", row));
+}
+
+TEST_CASE("job: its id is that of its name, as RFC 4122 makes it", "[distributor][template]") {
+  // Python's uuid.uuid5() with the same name space.
+  CHECK(id_of("cleanup_jobs@2026-11-21T00:00:00.000Z") ==
+        "job/2f44230f-1a0f-5874-a570-754fa8533bb8");
+  CHECK(id_of("d@2026-11-21T12:00:00.000Z deployment/1") ==
+        "job/71974804-2acc-579b-8cef-56072724baf4");
+}
+
+TEST_CASE("job: one id for each distribution, tick and row, whatever else the template says",
+          "[distributor][template]") {
+  const Instant noon = *parse_instant("2026-11-21T12:00:00Z");
+  JobTemplate job;
+  job.action = "a";
+  std::set<std::string> ids;
+  for (const char* distribution : {"d", "e"}) {
+    for (const Instant tick : {noon, noon + Span(1)}) {
+      const std::string mark = mark_of(distribution, tick);
+      ids.insert(job_document(job, mark, nullptr)->at("id").get<std::string>());
+      for (const char* id : {"deployment/1", "deployment/2"}) {
+        ids.insert(job_document(job, mark, json{{"id", id}})->at("id").get<std::string>());
+      }
+    }
+  }
+  CHECK(ids.size() == 12);
+  const std::string mark = mark_of("d", noon);
+  const auto before = job_document(job, mark, row);
+  job.action = "b";
+  job.priority = 7;
+  job.payload = json{{"x", 1}};
+  CHECK(job_document(job, mark, row)->at("id") == before->at("id"));
 }
