@@ -111,6 +111,7 @@ class Engine:
   {TICKS}:
     every: {TICK_SECONDS}s
     overlap: allow
+    misfire: all
     job: {json.dumps(job)}
 '''
 

@@ -53,7 +53,7 @@ class Injector:
             else:
                 await getattr(self, '_' + fault.kind.replace('-', '_'))(fault)
         except Skipped as why:
-            fault.skipped = str(why)
+            fault.skipped, fault.injected = str(why), None
 
     # ---- what all have in common
 
@@ -241,6 +241,14 @@ class Injector:
             self._begin(fault, '/job')
             if not await self.tree.wipe():
                 raise Skipped('/job could not be removed')
+        await self._recover(fault, self.engine.api.ready)
+
+    async def _duplicate_entry(self, fault):
+        self.oracle.read()
+        run = among(self.oracle.under_way(), fault.pick)
+        self._begin(fault, f'{run.job}, which runs in {run.pid}')
+        if not await self.tree.add_entry(1 if fault.chance < 0.5 else 999, run.job):
+            raise Skipped('the entry could not be made')
         await self._recover(fault, self.engine.api.ready)
 
     # ---- wires

@@ -62,6 +62,7 @@ KINDS = {
     'api-dropped': (4, span(1, 6)),
     'api-half': (2, span(1, 6)),
     'api-stalled': (2, span(1, 8)),
+    'duplicate-entry': (5, span(0, 0)),
     'clock-step': (2, span(2, 8)),
 }
 # Once in a campaign, at this part of its time.

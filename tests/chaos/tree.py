@@ -59,6 +59,16 @@ class Tree:
         except (KazooException, KazooTimeoutError, OSError):
             return []
 
+    async def add_entry(self, priority, job):
+        """A further entry of a job, as a put makes whose answer was lost and that was repeated. Whether it could."""
+        def work(client):
+            client.create(f'/job/entries/entry-{priority:03}-', job.encode(), sequence=True)
+            return True
+        try:
+            return await self._with_client(work)
+        except (KazooException, KazooTimeoutError, OSError):
+            return False
+
     async def wipe(self):
         """Removes /job with all that is in it, while the engine works on it. Whether it could."""
         def work(client):
