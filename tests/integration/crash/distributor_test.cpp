@@ -39,7 +39,8 @@ const std::vector<std::string>& freezes() {
 
 // One tick a day, the first at once, with a job for each of the targets.
 std::string daily_for(const std::string& targets, const std::string& action) {
-  return "distributions:\n  cleanup_jobs: {enabled: false}\n  queue_keeper: {enabled: false}\n  " +
+  return "distributions:\n  cleanup_jobs: {enabled: false}\n  "
+         "queue_keeper: {enabled: false}\n  monitor_bulk_job: {enabled: false}\n  " +
          action + ":\n    every: 24h\n    overlap: allow\n    for-each: {resource: job, filter: " +
          "\"action='" + targets + "'\"}\n    job: {execution-mode: pull}\n";
 }
@@ -120,6 +121,10 @@ awaitable<void> follow(asio::io_context& loop, std::string api_url, std::string 
   story.expect_equal("the end of the second distributor", stopped, 0);
   const std::vector<json> jobs = co_await jobs_of(system, action);
   story.expect_equal("jobs of the tick", jobs.size(), target_count);
+  std::string names;
+  for (const json& job : jobs) names += job.value("name", "") + " ";
+  story.expect(jobs.size() == target_count, "they are " + names + "\nfirst: " + doomed->output() +
+                                                "\nsecond: " + follower->output());
   for (const json& job : jobs) wanted.erase(job.at("target-resource").value("href", ""));
   story.expect_equal("targets without a job", wanted.size(), std::size_t{0});
   co_await system.close();

@@ -43,7 +43,7 @@ const std::vector<std::string>& freezes() {
 }
 
 constexpr const char* keeping =
-    "distributions:\n  cleanup_jobs: {enabled: false}\n"
+    "distributions:\n  cleanup_jobs: {enabled: false}\n  monitor_bulk_job: {enabled: false}\n"
     "  queue_keeper: {every: 1s, grace: 1s}\n";
 
 awaitable<void> store_some(SmallSystem& system, std::size_t& left, std::set<std::string>& ids) {
