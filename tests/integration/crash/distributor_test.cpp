@@ -29,10 +29,8 @@ const std::vector<std::string>& deaths() {
 // Where one that goes on too late could do harm.
 const std::vector<std::string>& freezes() {
   static const std::vector<std::string> all = {
-      "distributor.claim.before",
-      "distributor.claim.after",
-      "distributor.post.after:2",
-      "distributor.close.before",
+      "distributor.claim.before",  "distributor.claim.after",  "distributor.post.before:1",
+      "distributor.post.before:3", "distributor.post.after:2", "distributor.close.before",
   };
   return all;
 }

@@ -36,6 +36,7 @@ const std::vector<Freeze>& freezes() {
       {"executor.start.before", plain, Job::Running, "2"},
       {"executor.start.after", plain, Job::Running, "2 resumed"},
       {"executor.action.before", plain, Job::Running, "2 resumed"},
+      {"executor.report.before", with_status, Job::Running, "1, 2 resumed"},
       {"executor.report.after", with_status, Job::Running, "1, 2 resumed"},
       {"executor.checkpoint.kept", with_checkpoint, Job::Running, "1, 2 resumed with checkpoint"},
       {"executor.action.after", plain, Job::Running, "1, 2 resumed"},
