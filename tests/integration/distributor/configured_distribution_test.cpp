@@ -184,6 +184,37 @@ TEST_CASE("distribution: a lost answer leads to no second job, a lost request to
   });
 }
 
+TEST_CASE("distribution: where ids count a lost answer is found out by the repetition itself",
+          "[distributor]") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    Scene scene(loop, "{every: 60s, overlap: allow, for-each: {resource: deployment}}");
+    scene.api.ids_count = true;
+    for (int i = 0; i < 5; ++i) scene.api.put("deployment", json::object());
+    scene.api.trouble("POST", Trouble::AnswerLost, 3);
+    PassOutcome outcome = co_await scene.pass();
+    CHECK(outcome == PassOutcome::Done);
+    CHECK(scene.api.posts == 5);
+    CHECK(scene.api.conflicts == 3);
+    CHECK(scene.api.searches == 1);  // for the rows
+    CHECK(scene.targets().size() == 5);
+    // The whole tick once more, as by a leader who knows nothing of it; no failure.
+    outcome = co_await scene.pass();
+    CHECK(outcome == PassOutcome::Done);
+    CHECK(scene.api.posts == 5);
+    CHECK(scene.api.conflicts == 8);
+  });
+}
+
+TEST_CASE("distribution: a conflict that is none of our id stays a refusal", "[distributor]") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    Scene scene(loop, simple);
+    scene.api.trouble("POST", Trouble::Conflict, 1);
+    const PassOutcome outcome = co_await scene.pass();
+    CHECK(outcome == PassOutcome::Done);
+    CHECK(scene.api.posts == 0);
+  });
+}
+
 TEST_CASE("distribution: a resumed tick creates only the jobs that are missing", "[distributor]") {
   run_on_loop([](asio::io_context& loop) -> awaitable<void> {
     Scene scene(loop, "{every: 60s, overlap: allow, for-each: {resource: deployment}}");

@@ -3,11 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "common/runtime/task_group.hpp"
-#include "common/zookeeper/lasting_session.hpp"
-#include "distributor/configured_distribution.hpp"
-#include "tests/integration/distributor/memory_api.hpp"
-#include "tests/servers/zookeeper_server.hpp"
+#include "tests/integration/distributor/leader_scene.hpp"
 #include "tests/support/loop_test.hpp"
 
 using namespace jobengine;
@@ -15,9 +11,7 @@ using namespace jobengine::distributor;
 using namespace std::chrono_literals;
 using nlohmann::json;
 using tests::eventually;
-using tests::MemoryApi;
 using tests::run_on_loop;
-using tests::ZooKeeperServer;
 using Trouble = tests::MemoryApi::Trouble;
 
 namespace {
@@ -26,50 +20,7 @@ TickSchedule cron(const char* expression) {
   return TickSchedule::cron(CronExpression(expression), TimeZone("UTC"));
 }
 
-// One distribution "d" in a tree of its own, and leaders of it that come and go.
-struct Scene {
-  Scene(asio::io_context& loop, TickSchedule schedule, Misfire misfire = Misfire::Once)
-      : session(zookeeper::make_session(
-            loop, zookeeper::parse_hosts({ZooKeeperServer::shared().fresh_chroot()}))),
-        ledger(*session, "d"),
-        statsd(loop, ""),
-        instruments(metrics, statsd, "d"),
-        leaders(loop.get_executor()) {
-    DistributionSettings settings{"d", std::move(schedule), Overlap::Allow, misfire, {}, {}};
-    settings.job.action = "d";
-    subject = std::make_unique<ConfiguredDistribution>(std::move(settings), api, instruments);
-    leader = std::make_unique<DistributionLeader>(*session, *subject, instruments);
-  }
-
-  void begin(runtime::Event& over) {
-    leaders.spawn(leader->lead([] { return true; }, over));
-  }
-  awaitable<void> end(runtime::Event& over) {
-    over.raise();
-    co_await leaders.join();
-  }
-  // Waits for a ledger that says so.
-  awaitable<bool> ledger_says(std::function<bool(const LedgerEntry&)> wanted) {
-    const auto deadline = runtime::Clock::now() + 30s;
-    runtime::Event never;
-    while (runtime::Clock::now() < deadline) {
-      const auto kept = co_await ledger.read();
-      if (kept.last && wanted(kept)) co_return true;
-      co_await never.wait_for(10ms);
-    }
-    co_return false;
-  }
-
-  MemoryApi api;
-  std::unique_ptr<zookeeper::Session> session;
-  TickLedger ledger;
-  telemetry::Metrics metrics;
-  telemetry::Statsd statsd;
-  DistributionMetrics instruments;
-  std::unique_ptr<ConfiguredDistribution> subject;
-  std::unique_ptr<DistributionLeader> leader;
-  runtime::TaskGroup leaders;
-};
+using Scene = tests::LeaderScene;
 
 const LedgerEntry nothing;
 

@@ -71,6 +71,7 @@ awaitable<cimi::Reply> MemoryApi::request(cimi::Request request) {
   if (trouble == Trouble::Unreachable) co_return reply_of(cimi::ReplyKind::Unreachable, "cut off");
   if (trouble == Trouble::Unavailable) co_return reply_of(cimi::ReplyKind::Unavailable, "busy");
   if (trouble == Trouble::Invalid) co_return reply_of(cimi::ReplyKind::Invalid, "no such thing");
+  if (trouble == Trouble::Conflict) co_return reply_of(cimi::ReplyKind::Conflict, "taken");
   cimi::Reply reply = reply_of(cimi::ReplyKind::NotFound, request.method + " " + request.path);
   if (request.method == "POST") {
     auto document = json::parse(request.body);

@@ -20,6 +20,7 @@ class MemoryApi final : public cimi::Client {
     AnswerLost,   // it happens, no answer
     Unavailable,
     Invalid,
+    Conflict,  // with something else than what was sent
   };
 
   awaitable<cimi::Reply> request(cimi::Request request) override;
