@@ -19,7 +19,7 @@ from ensemble import Ensemble
 from faults import Disk, Injector
 from http_client import all_jobs, search_jobs
 from oracle import Oracle
-from processes import FreePorts
+from processes import FreePorts, NotPossible
 from stream import Stream
 from tree import Tree
 
@@ -48,7 +48,11 @@ def options():
     if unknown:
         parser.error(f'no such fault: {", ".join(sorted(unknown))}; there are {", ".join(sorted(known))}')
     if chosen.jobs < 1 or chosen.duration <= 0 or chosen.faults < 0 or chosen.executors < 1:
-        parser.error('--jobs, --duration and --executors are at least 1, --faults at least 0')
+        parser.error('--jobs and --executors are at least 1, --faults at least 0, --duration is more than 0')
+    chosen.build = os.path.abspath(chosen.build)
+    for needed in ('bin/job-api', 'bin/job-distributor', 'bin/job-executor', 'tests/chaos/chaos_oracle.so'):
+        if not chosen.list and not os.path.exists(os.path.join(chosen.build, needed)):
+            parser.error(f'--build {chosen.build}: {needed} is missing there; build the engine with its tests')
     return chosen
 
 
@@ -82,12 +86,12 @@ class Campaign:
         await self.engine.prepare()
         self.ensemble.start()
         if not await self.ensemble.whole(60):
-            raise RuntimeError('the ensemble does not come up')
+            raise NotPossible('the ensemble does not come up')
         self.say(f'3 ZooKeeper servers serve at {self.ensemble.hosts}')
         self.engine.start()
         missing = await self.engine.settled(60)
         if missing:
-            raise RuntimeError('not ready at the start: ' + ', '.join(missing))
+            raise NotPossible('not ready at the start: ' + ', '.join(missing))
         self.say(f'{len(self.engine.members)} programs are ready; {self.options.jobs} jobs and {len(self.faults)} '
                  f'faults in {self.options.duration:.0f} s')
         stream = asyncio.ensure_future(self.stream.run())
@@ -246,6 +250,8 @@ def main():
         good = asyncio.run(perform(chosen, folder))
     except asyncio.CancelledError:
         print('interrupted', file=sys.stderr)
+    except NotPossible as why:
+        print(f'the campaign could not be held: {why}', file=sys.stderr)
     finally:
         if good and not chosen.keep:
             shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,7 @@
 import asyncio
 import os
 
-from processes import Program, environment_without_settings
+from processes import NotPossible, Program, environment_without_settings
 
 JAR = '/usr/share/java/zookeeper.jar'
 
@@ -31,7 +31,7 @@ async def ask(port, word, seconds=1.0):
 class Ensemble:
     def __init__(self, folder, ports, restart_after, tick_ms=500, size=3):
         if not os.path.exists(JAR):
-            raise RuntimeError(f'ZooKeeper is not installed: {JAR} is missing (Debian package libzookeeper-java)')
+            raise NotPossible(f'ZooKeeper is not installed: {JAR} is missing (Debian package libzookeeper-java)')
         self.ports = [ports.one() for _ in range(size)]
         peers = [f'server.{number}=127.0.0.1:{ports.one()}:{ports.one()}' for number in range(1, size + 1)]
         self.servers = []

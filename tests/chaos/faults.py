@@ -43,7 +43,7 @@ class Injector:
         """Makes it, waits for its time, undoes it, and waits until its target is ready again."""
         family = fault.kind.partition('-')[0]
         try:
-            if 'zookeeper' in fault.kind and family in ('kill', 'stop', 'rolling'):
+            if 'zookeeper' in fault.kind and family in ('kill', 'stop', 'freeze', 'rolling'):
                 async with self._one_zookeeper_fault:
                     await self._server_fault(fault)
             elif fault.kind.startswith('api-'):
@@ -222,6 +222,13 @@ class Injector:
                 server.signal(signal.SIGTERM, fault.kind)
                 await server.ended(10)
                 await self.ensemble.whole(60)
+        elif fault.kind == 'freeze-zookeeper':
+            self._begin(fault, 'all servers')
+            for server in self.ensemble.servers:
+                server.signal(signal.SIGSTOP)
+            await asyncio.sleep(fault.seconds)
+            for server in self.ensemble.servers:
+                server.signal(signal.SIGCONT)
         elif fault.kind.startswith('kill'):
             server = among(servers, fault.pick)
             self._begin(fault, server.name)

@@ -15,6 +15,10 @@ def boot_time():
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+class NotPossible(Exception):
+    """The campaign cannot be held here; the text says why."""
+
+
 class FreePorts:
     """Ports of the loopback below those the kernel gives to outgoing connections: a program that is started again finds
     its port free. A file lock would not keep strangers away either; two campaigns differ by their process id."""
@@ -36,7 +40,7 @@ class FreePorts:
                     continue
             self._given.add(port)
             return port
-        raise RuntimeError('no free port of the loopback')
+        raise NotPossible('no free port of the loopback')
 
 
 class Program:

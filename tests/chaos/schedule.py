@@ -48,6 +48,7 @@ KINDS = {
     'kill-zookeeper-follower': (3, span(0, 0)),
     'kill-zookeeper-leader': (3, span(0, 0)),
     'stop-zookeeper-leader': (2, span(2, 8)),
+    'freeze-zookeeper': (2, short_or_long(1, 3, 6, 12)),
     'rolling-zookeeper': (1, span(0, 0)),
     'cut-zookeeper': (5, short_or_long(0.5, 3, 8, 16)),
     'oneway-zookeeper': (5, short_or_long(0.5, 3, 8, 16)),
