@@ -6,6 +6,7 @@
 
 #include "common/runtime/failure.hpp"
 #include "common/zookeeper/lasting_session.hpp"
+#include "distributor/job_template.hpp"
 #include "distributor/schedule/tick_ledger.hpp"
 #include "tests/integration/distributor/distributor_process.hpp"
 #include "tests/servers/zookeeper_server.hpp"
@@ -90,6 +91,8 @@ TEST_CASE("frozen leader: continued after three session timeouts it posts nothin
         auto first_arguments = servers.distributor("first");
         DistributorProcess first(loop, std::move(first_arguments));
         co_await wait_for_tick(ledger, /*open=*/true);
+        std::vector<json> begun;
+        while (begun.empty()) begun = co_await jobs_of(*client, "daily");
         first.signal(SIGSTOP);
         const auto frozen_at = runtime::Clock::now();
         const auto made = co_await jobs_of(*client, "daily");
@@ -145,6 +148,7 @@ TEST_CASE("job-distributor: its requests, arriving once more when all is over, m
           sent[name] = jobs[0].at(name);
         }
         const auto id = jobs[0]["id"].get<std::string>();
+        CHECK(id == distributor::id_of(jobs[0]["name"].get<std::string>()));
         for (const char* state : {"QUEUED", "RUNNING", "SUCCESS"}) {
           json change;
           change["state"] = state;
