@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <variant>
@@ -55,6 +56,14 @@ struct CancelCommand {
 struct QueueCommand {
   int last = 20;  // how many entries of the head, and how many taken ones, are shown
   std::chrono::milliseconds timeout{10000};
+};
+
+struct RestoreCommand {
+  bool dry_run = false;
+  // So long an entry must have been missing of a job that is RUNNING or young.
+  std::chrono::milliseconds grace{60000};
+  std::size_t capacity = 10000;              // entries up to which the queue is filled
+  std::chrono::milliseconds timeout{10000};  // for ZooKeeper's first answer
 };
 
 struct DevCommand {
@@ -137,7 +146,7 @@ struct NewActionCommand {
 
 using Command =
     std::variant<SubmitCommand, ListCommand, ShowCommand, LogsCommand, CancelCommand, QueueCommand,
-                 DevCommand, DemoCommand, HealthCommand, UserCommand, GroupCommand, ApiKeyCommand,
-                 ActionsCommand, RunCommand, NewActionCommand>;
+                 RestoreCommand, DevCommand, DemoCommand, HealthCommand, UserCommand, GroupCommand,
+                 ApiKeyCommand, ActionsCommand, RunCommand, NewActionCommand>;
 
 }  // namespace jobengine::ctl

@@ -101,12 +101,15 @@ struct Parsed {
   LogsCommand logs;
   CancelCommand cancel;
   QueueCommand queue;
+  RestoreCommand restore;
   DevCommand dev;
   std::string drain_timeout = "10s";
   DemoCommand demo;
   HealthCommand health;
   std::string output = "table";
   std::string queue_timeout = "10s";
+  std::string restore_grace = "60s";
+  std::string restore_timeout = "10s";
   std::string health_timeout = "5s";
 };
 
@@ -186,6 +189,39 @@ void declare_job_commands(CLI::App& app, Parsed& to) {
       ->type_name("N");
   queue->add_option("--timeout", to.queue_timeout, "How long ZooKeeper may take (default 10s)")
       ->type_name("DURATION");
+}
+
+constexpr const char* restore_help =
+    R"(Jobs QUEUED or RUNNING in push or mixed mode that have no entry get one, in the order of priority and
+creation; entries of jobs that ended, second entries of a job and garbage are removed. Bulk jobs that
+are monitored, and jobs that job-api is about to push, are left alone. Run it again as often as you
+like: it finds nothing to do.
+
+Nothing is believed at first sight: a job must lack its entry for 5 s, and for --grace if it was
+changed within that time or is RUNNING. By then whoever ran it has noticed that its lock is gone, and
+has stopped: executors do so within seconds, and when they are cut off or hang, before their session
+(--zk-session-timeout, 30s) is over. So --grace must not be shorter than that, unless you know that no
+executor is at work: then --grace 0 restores everything at once.)";
+
+void declare_restore_command(CLI::App& app, Parsed& to) {
+  auto* restore = app.add_subcommand(
+      "restore", "Put jobs that have lost their entry back into the queue, as the keeper does");
+  restore->footer(restore_help);
+  restore->add_flag("--dry-run", to.restore.dry_run,
+                    "Look once and tell what would be done, but change nothing");
+  restore
+      ->add_option("--grace", to.restore_grace,
+                   "How long the entry of a job that is RUNNING or young must have been missing "
+                   "(default 60s)")
+      ->type_name("DURATION");
+  restore
+      ->add_option("--queue-capacity", to.restore.capacity,
+                   "Entries the queue is filled up to (default 10000)")
+      ->check(CLI::Range(1, 10'000'000))
+      ->type_name("N");
+  restore->add_option("--timeout", to.restore_timeout, "How long ZooKeeper may take (default 10s)")
+      ->type_name("DURATION");
+  restore->add_flag_callback("--json", [&to] { to.output = "json"; }, "The same as --output json");
 }
 
 void declare_system_commands(CLI::App& app, Parsed& to) {
@@ -283,6 +319,11 @@ Command chosen(const std::string& name, Parsed& parsed, const CLI::App& subcomma
     parsed.queue.timeout = duration(parsed.queue_timeout, "--timeout");
     return parsed.queue;
   }
+  if (name == "restore") {
+    parsed.restore.grace = duration(parsed.restore_grace, "--grace");
+    parsed.restore.timeout = duration(parsed.restore_timeout, "--timeout");
+    return parsed.restore;
+  }
   if (name == "demo") return parsed.demo;
   if (name == "health") {
     parsed.health.timeout = duration(parsed.health_timeout, "--timeout");
@@ -356,6 +397,7 @@ std::variant<CommandLine, Answer> parse_command_line(int argc, const char* const
       ->type_name("FORM");
   const SharedArguments shared(app, shared_declaration().options);
   declare_job_commands(app, parsed);
+  declare_restore_command(app, parsed);
   const AccountArguments accounts(app);
   const AuthorArguments author(app);
   declare_system_commands(app, parsed);

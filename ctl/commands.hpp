@@ -20,6 +20,8 @@ awaitable<int> show(asio::io_context& loop, const ShowCommand& command, const Co
 awaitable<int> logs(asio::io_context& loop, const LogsCommand& command, const Context& context);
 awaitable<int> cancel(asio::io_context& loop, const CancelCommand& command, const Context& context);
 awaitable<int> queue(asio::io_context& loop, const QueueCommand& command, const Context& context);
+awaitable<int> restore(asio::io_context& loop, const RestoreCommand& command,
+                       const Context& context);
 awaitable<int> dev(asio::io_context& loop, const DevCommand& command, const Context& context);
 awaitable<int> demo(asio::io_context& loop, const DemoCommand& command, const Context& context);
 awaitable<int> health(asio::io_context& loop, const HealthCommand& command, const Context& context);

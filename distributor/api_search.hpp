@@ -8,14 +8,13 @@
 #include <vector>
 
 #include "common/cimi/client.hpp"
+#include "common/repair/queue_look.hpp"
 #include "distributor/distribution.hpp"
 
 namespace jobengine::distributor {
 
-using Rows = std::vector<nlohmann::json>;
-
-// The most the API gives in one answer.
-inline constexpr int page_size = 10000;
+using Rows = repair::JobRows;
+using repair::page_size;
 
 // One search; repeated with back-off while the API is away or does not let us in. Nothing when the
 // pass ended before an answer came. Throws Failure when the API does not accept the search. `pass`

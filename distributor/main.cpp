@@ -99,6 +99,16 @@ awaitable<void> log_in_patiently(cimi::Client& client, runtime::Event& stop) {
   }
 }
 
+// Our own timeout stands for the executors': they are mostly configured alike.
+void warn_of_short_grace(distributor::Span grace, const Settings& settings) {
+  const auto timeout = settings.duration("zk-session-timeout");
+  if (grace >= timeout) return;
+  telemetry::warning(
+      "the queue keeper's grace is shorter than the session timeout: after a loss of ZooKeeper's "
+      "data it may push a job that an executor still runs",
+      {{"grace-ms", grace.count()}, {"session-timeout-ms", timeout.count()}});
+}
+
 // Everything the program consists of, in the order in which it depends on each other.
 class Program {
  public:
@@ -119,7 +129,8 @@ class Program {
       distributor_.add(std::make_unique<ConfiguredDistribution>(std::move(one), *client_, metrics));
     }
     if (!wanted_.keeper) return;
-    KeeperOptions keeper{wanted_.keeper->schedule, RepairLimits{}};
+    warn_of_short_grace(wanted_.keeper->grace, settings);
+    KeeperOptions keeper{wanted_.keeper->schedule, repair::RepairLimits{}};
     keeper.limits.grace = wanted_.keeper->grace;
     keeper.limits.settle = std::min(keeper.limits.settle, keeper.limits.grace);
     keeper.limits.capacity = static_cast<std::size_t>(settings.integer("queue-capacity"));

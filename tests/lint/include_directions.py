@@ -9,7 +9,7 @@ import re
 import sys
 
 COMMON = {'common/' + part for part in (
-    'runtime', 'zookeeper', 'queue', 'election', 'cimi', 'job', 'json_schema', 'configuration', 'telemetry', 'program')}
+    'runtime', 'zookeeper', 'queue', 'election', 'cimi', 'job', 'json_schema', 'repair', 'configuration', 'telemetry', 'program')}
 
 # folder -> folders whose headers it may include, besides its own. The longest matching folder counts.
 MAY_INCLUDE = {
@@ -22,9 +22,10 @@ MAY_INCLUDE = {
     'common/job': {'common/runtime'},
     'common/json_schema': set(),
     'common/cimi': {'common/runtime', 'common/job'},
+    'common/repair': {'common/cimi', 'common/job', 'common/queue', 'common/runtime'},
     'common/configuration': {'common/runtime'},
     'common/telemetry': {'common/runtime'},
-    'common/program': COMMON - {'common/queue', 'common/election'},
+    'common/program': COMMON - {'common/queue', 'common/election', 'common/repair'},
     'api': COMMON,
     'distributor': COMMON,
     'executor': COMMON,

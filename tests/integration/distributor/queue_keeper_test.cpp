@@ -30,7 +30,7 @@ struct Scene {
         statsd(loop, ""),
         instruments(metrics, statsd, keeper_name),
         keepers(loop.get_executor()) {
-    KeeperOptions options{TickSchedule::every(50ms), RepairLimits{}};
+    KeeperOptions options{TickSchedule::every(50ms), repair::RepairLimits{}};
     options.limits.grace = 300ms;
     options.limits.settle = 100ms;
     options.limits.capacity = capacity;
@@ -110,7 +110,8 @@ TEST_CASE("queue keeper: a wiped queue is filled again from the store, in its or
     scene.job("QUEUED", with("tags", json::array({"awaits-entry"})));
     scene.job("SUCCESS");
     scene.begin();
-    Ids wanted{urgent, plain, running, mixed};
+    // Last: whoever ran it gets time to notice that its lock is gone.
+    Ids wanted{urgent, plain, mixed, running};
     const bool repaired = co_await scene.comes_to_hold(std::move(wanted));
     CHECK(repaired);
     co_await scene.end();

@@ -1,10 +1,14 @@
-#include "distributor/repair_plan.hpp"
+#include "common/repair/repair_plan.hpp"
 
 #include <catch2/catch.hpp>
 
-#include "distributor/waiting_jobs.hpp"
+#include "common/repair/waiting_jobs.hpp"
 
-using namespace jobengine::distributor;
+using namespace jobengine::repair;
+using jobengine::runtime::Instant;
+using jobengine::runtime::parse_instant;
+using jobengine::runtime::Span;
+using jobengine::runtime::text;
 using namespace std::chrono_literals;
 using jobengine::queue::EntryName;
 
@@ -54,8 +58,7 @@ Ids pushed(const RepairPlan& plan) {
 
 }  // namespace
 
-TEST_CASE("repair: a job without an entry is pushed when two passes saw it so",
-          "[distributor][keeper]") {
+TEST_CASE("repair: a job without an entry is pushed when two passes saw it so", "[repair]") {
   Scene scene;
   scene.job("job/a", 50);
   scene.job("job/b");
@@ -69,8 +72,7 @@ TEST_CASE("repair: a job without an entry is pushed when two passes saw it so",
   CHECK(pushed(scene.pass()) == Ids{"job/a"});
 }
 
-TEST_CASE("repair: a job that got its entry meanwhile, or ended, is left alone",
-          "[distributor][keeper]") {
+TEST_CASE("repair: a job that got its entry meanwhile, or ended, is left alone", "[repair]") {
   Scene scene;
   scene.job("job/a");
   scene.pass();
@@ -82,22 +84,30 @@ TEST_CASE("repair: a job that got its entry meanwhile, or ended, is left alone",
   CHECK(scene.pass().pushes.empty());
 }
 
-TEST_CASE("repair: a young job has the grace period to get its entry", "[distributor][keeper]") {
+TEST_CASE("repair: a young job has the grace period to get its entry", "[repair]") {
   Scene scene;
   scene.job("job/a", 999, 1s);
   for (int i = 0; i < 4; ++i) CHECK(scene.pass().pushes.empty());
   CHECK(pushed(scene.pass()) == Ids{"job/a"});  // a minute old
 }
 
-TEST_CASE("repair: an API whose clock is ahead does not hold repairs back",
-          "[distributor][keeper]") {
+TEST_CASE("repair: whoever ran a job has the grace period to notice that its lock is gone",
+          "[repair]") {
+  Scene scene;
+  scene.job("job/a");  // an hour old, but its entry may have been there a moment ago
+  scene.jobs[0].running = true;
+  for (int i = 0; i < 4; ++i) CHECK(scene.pass().pushes.empty());
+  CHECK(pushed(scene.pass()) == Ids{"job/a"});
+}
+
+TEST_CASE("repair: an API whose clock is ahead does not hold repairs back", "[repair]") {
   Scene scene;
   scene.job("job/a", 999, -24h);
   for (int i = 0; i < 4; ++i) CHECK(scene.pass().pushes.empty());
   CHECK(pushed(scene.pass()) == Ids{"job/a"});
 }
 
-TEST_CASE("repair: two looks at nearly one instant do not convict", "[distributor][keeper]") {
+TEST_CASE("repair: two looks at nearly one instant do not convict", "[repair]") {
   Scene scene;
   scene.job("job/a");
   scene.pass();
@@ -106,7 +116,7 @@ TEST_CASE("repair: two looks at nearly one instant do not convict", "[distributo
   CHECK(pushed(scene.pass()) == Ids{"job/a"});
 }
 
-TEST_CASE("repair: a bulk job that is monitored needs no entry", "[distributor][keeper]") {
+TEST_CASE("repair: a bulk job that is monitored needs no entry", "[repair]") {
   Scene scene;
   scene.job("job/a");
   scene.jobs[0].monitored = true;
@@ -115,7 +125,7 @@ TEST_CASE("repair: a bulk job that is monitored needs no entry", "[distributor][
 }
 
 TEST_CASE("repair: pushes go in the order of priority and creation, and only as room allows",
-          "[distributor][keeper]") {
+          "[repair]") {
   Scene scene;
   scene.limits.capacity = 4;
   scene.entry(100, 1, "job/x");
@@ -130,7 +140,7 @@ TEST_CASE("repair: pushes go in the order of priority and creation, and only as 
 }
 
 TEST_CASE("repair: what is more urgent than some entry goes in up to twice the capacity",
-          "[distributor][keeper]") {
+          "[repair]") {
   Scene scene;
   scene.limits.capacity = 2;
   scene.entry(100, 1, "job/x");
@@ -145,7 +155,7 @@ TEST_CASE("repair: what is more urgent than some entry goes in up to twice the c
   CHECK(plan.waiting_for_room == 2);
 }
 
-TEST_CASE("repair: an entry whose job is final goes after two looks", "[distributor][keeper]") {
+TEST_CASE("repair: an entry whose job is final goes after two looks", "[repair]") {
   Scene scene;
   scene.entry(999, 1, "job/a", JobStanding::Final);
   CHECK(scene.pass().removals.empty());
@@ -155,7 +165,7 @@ TEST_CASE("repair: an entry whose job is final goes after two looks", "[distribu
 }
 
 TEST_CASE("repair: an entry whose job is gone, or is garbage, goes after the grace period",
-          "[distributor][keeper]") {
+          "[repair]") {
   Scene scene;
   scene.entry(999, 1, "job/a", JobStanding::Gone);
   scene.entry(999, 2, "");
@@ -163,7 +173,7 @@ TEST_CASE("repair: an entry whose job is gone, or is garbage, goes after the gra
   CHECK(scene.pass().removals.size() == 2);
 }
 
-TEST_CASE("repair: a failed look at a job convicts and acquits nobody", "[distributor][keeper]") {
+TEST_CASE("repair: a failed look at a job convicts and acquits nobody", "[repair]") {
   Scene scene;
   scene.entry(999, 1, "job/a", JobStanding::Final);
   scene.pass();
@@ -177,15 +187,14 @@ TEST_CASE("repair: a failed look at a job convicts and acquits nobody", "[distri
   CHECK(scene.pass().removals.empty());  // the count began anew
 }
 
-TEST_CASE("repair: a taken entry is never removed", "[distributor][keeper]") {
+TEST_CASE("repair: a taken entry is never removed", "[repair]") {
   Scene scene;
   scene.entry(999, 1, "job/a", JobStanding::Final).taken = true;
   scene.entry(999, 2, "").taken = true;
   for (int i = 0; i < 8; ++i) CHECK(scene.pass().removals.empty());
 }
 
-TEST_CASE("repair: of two entries of one job the later goes, or the one not taken",
-          "[distributor][keeper]") {
+TEST_CASE("repair: of two entries of one job the later goes, or the one not taken", "[repair]") {
   Scene scene;
   scene.entry(999, 1, "job/a");
   scene.entry(999, 2, "job/a");
@@ -203,7 +212,7 @@ TEST_CASE("repair: of two entries of one job the later goes, or the one not take
 }
 
 TEST_CASE("repair: the priority that an edit dropped is read from the entry's path in the tags",
-          "[distributor][keeper]") {
+          "[repair]") {
   nlohmann::json row{{"id", "job/a"},
                      {"state", "RUNNING"},
                      {"created", "2026-11-21T10:00:00.000Z"},
@@ -211,6 +220,7 @@ TEST_CASE("repair: the priority that an edit dropped is read from the entry's pa
                      {"tags", {"/job/entries/entry-050-0000000012"}}};
   const WaitingJob job = waiting_job(row);
   CHECK(job.priority == 50);
+  CHECK(job.running);
   CHECK(job.updated == *parse_instant("2026-11-21T11:00:00Z"));
   CHECK_FALSE(job.monitored);
   row["priority"] = 7;
@@ -218,6 +228,7 @@ TEST_CASE("repair: the priority that an edit dropped is read from the entry's pa
   row["tags"] = nlohmann::json::array({"monitor"});
   CHECK(waiting_job(row).monitored);
   row["state"] = "QUEUED";
+  CHECK_FALSE(waiting_job(row).running);
   CHECK_FALSE(waiting_job(row).monitored);
   row["tags"] = nlohmann::json::array({"awaits-entry"});
   CHECK(waiting_job(row).fed_by_api);

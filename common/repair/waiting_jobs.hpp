@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "distributor/repair_plan.hpp"
+#include "common/repair/repair_plan.hpp"
 
-namespace jobengine::distributor {
+namespace jobengine::repair {
 
 inline constexpr const char* waiting_jobs_filter =
     "state=['QUEUED', 'RUNNING'] and execution-mode=['push', 'mixed']";
@@ -23,4 +23,4 @@ std::string waiting_jobs_after(const nlohmann::json& last);
 // drops with the first edit. Throws Failure for a row that is no job.
 WaitingJob waiting_job(const nlohmann::json& row);
 
-}  // namespace jobengine::distributor
+}  // namespace jobengine::repair

@@ -1,11 +1,11 @@
-#include "distributor/repair_plan.hpp"
+#include "common/repair/repair_plan.hpp"
 
 #include <algorithm>
 #include <optional>
 #include <set>
 #include <tuple>
 
-namespace jobengine::distributor {
+namespace jobengine::repair {
 
 namespace {
 
@@ -80,8 +80,10 @@ void plan_pushes(const std::vector<QueueEntry>& entries, const std::vector<Waiti
     const auto known = before.missing.find(job.id);
     const Instant since = known == before.missing.end() ? now : known->second;
     plan.suspicions.missing[job.id] = since;
-    // The API's clock may differ from ours: having watched for the grace period is as good.
-    const bool late = now - job.updated >= limits.grace || now - since >= limits.grace;
+    // The API's clock may differ from ours: having watched for the grace period is as good. It is
+    // the only way to know of a lock how long it has been gone.
+    const bool old = !job.running && now - job.updated >= limits.grace;
+    const bool late = old || now - since >= limits.grace;
     if (!late || now - since < limits.settle) continue;
     const std::size_t room = job.priority < least ? 2 * limits.capacity : limits.capacity;
     if (depth >= room) {
@@ -122,4 +124,4 @@ RepairPlan plan_repair(const std::vector<QueueEntry>& entries, std::vector<Waiti
   return plan;
 }
 
-}  // namespace jobengine::distributor
+}  // namespace jobengine::repair

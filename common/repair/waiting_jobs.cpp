@@ -1,11 +1,11 @@
-#include "distributor/waiting_jobs.hpp"
+#include "common/repair/waiting_jobs.hpp"
 
 #include <algorithm>
 
 #include "common/cimi/search.hpp"
 #include "common/job/job.hpp"
 
-namespace jobengine::distributor {
+namespace jobengine::repair {
 
 using nlohmann::json;
 
@@ -49,6 +49,7 @@ WaitingJob waiting_job(const json& row) {
   WaitingJob result;
   result.id = read.id();
   const json tags = row.value("tags", json());
+  result.running = read.state() == job::JobState::Running;
   result.monitored = read.state() == job::JobState::Running && has_tag(tags, "monitor");
   result.fed_by_api = has_tag(tags, job::awaits_entry_tag);
   result.priority = queue::lowest_urgency;
@@ -56,8 +57,8 @@ WaitingJob waiting_job(const json& row) {
   if (const auto priority = read.priority()) result.priority = *priority;
   result.created = row.value("created", std::string());
   const std::string updated = row.value("updated", result.created);
-  result.updated = parse_instant(updated).value_or(Instant{});
+  result.updated = runtime::parse_instant(updated).value_or(Instant{});
   return result;
 }
 
-}  // namespace jobengine::distributor
+}  // namespace jobengine::repair

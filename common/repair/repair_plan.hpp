@@ -1,8 +1,14 @@
-// What the queue keeper does about the differences between store and queue. Pure.
+// What the queue keeper, and `jobctl restore`, do about the differences between store and queue.
+// Pure.
 //
 // Store and queue are never read at one instant, and searches may lag behind: nothing is believed
 // that was seen only once. A difference becomes a suspicion, and leads to a repair when it is seen
 // in another pass, some time later, and after the grace period.
+//
+// No job is run twice at a time for a repair: whoever ran a job that has lost its entry has lost
+// its lock, and stops by the end of its lease at the latest. A RUNNING job is therefore pushed only
+// after its entry has been missing for the grace period, which must not be shorter than the
+// executors' session timeout.
 #pragma once
 
 #include <chrono>
@@ -11,9 +17,12 @@
 #include <vector>
 
 #include "common/queue/entry_name.hpp"
-#include "distributor/schedule/instant.hpp"
+#include "common/runtime/instant.hpp"
 
-namespace jobengine::distributor {
+namespace jobengine::repair {
+
+using runtime::Instant;
+using runtime::Span;
 
 // A job that is QUEUED or RUNNING in push or mixed mode, so that it should have an entry.
 struct WaitingJob {
@@ -21,6 +30,7 @@ struct WaitingJob {
   int priority = queue::lowest_urgency;
   std::string created;  // as the API writes it: sorts by time
   Instant updated;
+  bool running = false;  // somebody may be at work on it
   // A bulk job that stays RUNNING on purpose, without an entry, until monitor_bulk_job ends it.
   bool monitored = false;
   // Its entry is job-api's business: it waits in the store until there is room.
@@ -82,4 +92,4 @@ struct RepairPlan {
 RepairPlan plan_repair(const std::vector<QueueEntry>& entries, std::vector<WaitingJob> jobs,
                        const Suspicions& before, const RepairLimits& limits, Instant now);
 
-}  // namespace jobengine::distributor
+}  // namespace jobengine::repair

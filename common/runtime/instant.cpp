@@ -1,9 +1,9 @@
-#include "distributor/schedule/instant.hpp"
+#include "common/runtime/instant.hpp"
 
 #include <array>
 #include <cstdio>
 
-namespace jobengine::distributor {
+namespace jobengine::runtime {
 
 namespace {
 
@@ -73,4 +73,4 @@ std::optional<Instant> parse_instant(std::string_view text) {
          std::chrono::seconds(*second) + *rest;
 }
 
-}  // namespace jobengine::distributor
+}  // namespace jobengine::runtime
