@@ -327,7 +327,9 @@ awaitable<void> JobRun::keep_outcome(const Outcome& outcome, nlohmann::json edit
   kept.ended = std::chrono::system_clock::now();
   kept.edit = std::move(edit);
   kept.reason = outcome.reason;
+  JE_CRASH_POINT("executor.journal.before");
   co_await services_.journal->keep(std::move(kept));
+  JE_CRASH_POINT("executor.journal.kept");
 }
 
 void JobRun::forget_kept() {

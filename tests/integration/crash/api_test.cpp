@@ -44,6 +44,17 @@ const std::vector<std::string>& deaths_under_executors() {
   return all;
 }
 
+// The API is away when the outcome is to be recorded, and then the executor dies, too.
+struct JournalDeath {
+  std::string point;  // of the executor
+  std::string runs;   // in the end, as told() tells them
+};
+const std::vector<JournalDeath>& deaths_of_both() {
+  static const std::vector<JournalDeath> all = {{"executor.journal.before", "1, 2 resumed"},
+                                                {"executor.journal.kept", "1"}};
+  return all;
+}
+
 awaitable<std::vector<json>> jobs_of(SmallSystem& system) {
   cimi::Search search;
   search.filter = "action='crash_test'";
@@ -111,6 +122,25 @@ awaitable<void> die_under_executor(asio::io_context& loop, std::string point, St
   co_await system.close();
 }
 
+awaitable<void> die_with_executor(asio::io_context& loop, JournalDeath death, Story& story) {
+  SmallSystem system(loop);
+  std::vector<std::string> options;
+  co_await system.start_api(options, dies_at("api.edit.before:2"));
+  json document = system.job_document(json::object());
+  const cimi::Reply added = co_await system.client->add("job", std::move(document));
+  story.expect(added.ok(), "no job was added: " + added.message);
+  const auto executor = system.lasting_executor(dies_at(death.point));
+  const int end = co_await executor->end();
+  story.expect_equal("the end of the executor", end, killed);
+  co_await system.start_api(options, "");
+  const auto follower = system.lasting_executor();
+  const json done = co_await system.wait_until_final(added.location);
+  story.expect_equal("the final state", done.value("state", ""), std::string("SUCCESS"));
+  co_await system.wait_until_queue_is_empty();
+  story.expect_equal("the runs", told(system.runs()), death.runs);
+  co_await system.close();
+}
+
 }  // namespace
 
 std::set<std::string> jobengine::tests::api_points_told() {
@@ -119,6 +149,7 @@ std::set<std::string> jobengine::tests::api_points_told() {
   for (const std::string& point : deaths_under_executors()) {
     names.insert(point.substr(0, point.find(':')));
   }
+  for (const JournalDeath& death : deaths_of_both()) names.insert(death.point);
   return names;
 }
 
@@ -138,4 +169,14 @@ TEST_CASE("job-api may die at any edit of an executor: the job runs once all the
                [](asio::io_context& loop, std::size_t index, Story& story) {
                  return die_under_executor(loop, deaths_under_executors()[index], story);
                });
+}
+
+TEST_CASE("an outcome that waits for the API survives its executor, once it is in the journal",
+          "[crash][api][executor]") {
+  ZooKeeperServer::shared();
+  std::vector<std::string> names;
+  for (const JournalDeath& death : deaths_of_both()) names.push_back(death.point);
+  tell_stories(names, [](asio::io_context& loop, std::size_t index, Story& story) {
+    return die_with_executor(loop, deaths_of_both()[index], story);
+  });
 }

@@ -51,12 +51,16 @@ const std::vector<Death>& deaths() {
   return all;
 }
 
+enum class Next { Another, StartedAgain };
+
 awaitable<void> die_and_be_followed(asio::io_context& loop, std::string api_url, Death death,
-                                    Story& story) {
+                                    Next next, Story& story) {
   SmallSystem system(loop, std::move(api_url));
   json payload = json::parse(death.payload);
   const std::string id = co_await system.submit(std::move(payload));
-  const auto doomed = system.executor(dies_at(death.point));
+  const bool lasting = next == Next::StartedAgain;
+  const std::string doom = dies_at(death.point);
+  const auto doomed = lasting ? system.lasting_executor(doom) : system.executor(doom);
   const int end = co_await doomed->end();
   story.expect_equal("the end of the executor", end, killed);
   const json left = co_await system.job(id);
@@ -64,7 +68,7 @@ awaitable<void> die_and_be_followed(asio::io_context& loop, std::string api_url,
   const queue::Depth depth = co_await system.queue.depth();
   story.expect_equal("the entries it left", depth.entries, death.entries);
 
-  const auto follower = system.executor();
+  const auto follower = lasting ? system.lasting_executor() : system.executor();
   const json done = co_await system.wait_until_final(id);
   story.expect_equal("the final state", done.value("state", ""), std::string("SUCCESS"));
   co_await system.wait_until_queue_is_empty();
@@ -91,6 +95,18 @@ TEST_CASE("an executor may die at any point of a job's way", "[crash][executor]"
   std::vector<std::string> names;
   for (const Death& death : deaths()) names.push_back(death.point);
   tell_stories(names, [&](asio::io_context& loop, std::size_t index, Story& story) {
-    return die_and_be_followed(loop, api.url(), deaths()[index], story);
+    return die_and_be_followed(loop, api.url(), deaths()[index], Next::Another, story);
+  });
+}
+
+TEST_CASE("an executor that died at any point may be started again with its state directory",
+          "[crash][executor]") {
+  ApiServerOptions options;
+  options.arguments = {trusting};
+  const ApiServer api(options);
+  std::vector<std::string> names;
+  for (const Death& death : deaths()) names.push_back(death.point);
+  tell_stories(names, [&](asio::io_context& loop, std::size_t index, Story& story) {
+    return die_and_be_followed(loop, api.url(), deaths()[index], Next::StartedAgain, story);
   });
 }

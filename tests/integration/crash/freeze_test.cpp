@@ -77,6 +77,7 @@ awaitable<void> freeze_and_be_followed(asio::io_context& loop, std::string api_u
   frozen->signal(SIGTERM);
   const int end = co_await frozen->end();
   story.expect_equal("the end of the frozen executor", end, 0);
+  story.expect(end == 0, frozen->output());
   const cimi::Reply after = co_await system.client->get(id);
   story.expect(after.document == before.document && after.etag == before.etag,
                "the stale run wrote: " + json::diff(before.document, after.document).dump());

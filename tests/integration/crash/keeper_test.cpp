@@ -145,19 +145,16 @@ std::set<std::string> jobengine::tests::keeper_points_told() {
   return names;
 }
 
-TEST_CASE("the queue keeper may die between any of its repairs", "[crash][keeper]") {
-  ZooKeeperServer::shared();
-  std::vector<std::string> names;
-  for (const Death& death : deaths()) names.push_back(death.point);
-  tell_stories(names, [](asio::io_context& loop, std::size_t index, Story& story) {
-    return follow(loop, dies_at(deaths()[index].point), deaths()[index].jobs, story);
-  });
-}
-
-TEST_CASE("a frozen queue keeper that goes on too late doubles nothing",
+// All at once: most of it is waiting until the keeper believes what it sees.
+TEST_CASE("the queue keeper may die between any of its repairs, or freeze and go on too late",
           "[crash][freeze][keeper]") {
   ZooKeeperServer::shared();
-  tell_stories(freezes(), [](asio::io_context& loop, std::size_t index, Story& story) {
-    return follow(loop, freezes_at(freezes()[index]), 3, story);
+  std::vector<Death> dooms;
+  for (const Death& death : deaths()) dooms.push_back({dies_at(death.point), death.jobs});
+  for (const std::string& point : freezes()) dooms.push_back({freezes_at(point), 3});
+  std::vector<std::string> names;
+  for (const Death& doom : dooms) names.push_back(doom.point);
+  tell_stories(names, [&](asio::io_context& loop, std::size_t index, Story& story) {
+    return follow(loop, dooms[index].point, dooms[index].jobs, story);
   });
 }

@@ -55,21 +55,30 @@ void SmallSystem::connect_client() {
   client = cimi::make_http_client(loop, std::move(options));
 }
 
+std::vector<std::string> SmallSystem::executor_options() const {
+  return {"--zk-hosts",
+          zk_hosts,
+          "--zk-session-timeout",
+          "4s",
+          "--api-url",
+          api_url_,
+          "--api-authn-header",
+          everybody,
+          "--slots",
+          "1",
+          "--log-level",
+          "DEBUG",
+          "--actions-dir",
+          build_directory() + "/tests/plugins/crash"};
+}
+
 std::unique_ptr<DoomedProgram> SmallSystem::executor(const std::string& doom) {
-  std::vector<std::string> arguments = {"--zk-hosts",
-                                        zk_hosts,
-                                        "--zk-session-timeout",
-                                        "4s",
-                                        "--api-url",
-                                        api_url_,
-                                        "--api-authn-header",
-                                        everybody,
-                                        "--slots",
-                                        "1",
-                                        "--log-level",
-                                        "DEBUG",
-                                        "--actions-dir",
-                                        build_directory() + "/tests/plugins/crash"};
+  return std::make_unique<DoomedProgram>(loop, "job-executor", executor_options(), doom);
+}
+
+std::unique_ptr<DoomedProgram> SmallSystem::lasting_executor(const std::string& doom) {
+  std::vector<std::string> arguments = executor_options();
+  arguments.insert(arguments.end(), {"--state-dir", (directory_.path() / "state").string()});
   return std::make_unique<DoomedProgram>(loop, "job-executor", std::move(arguments), doom);
 }
 

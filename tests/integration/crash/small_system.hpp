@@ -28,6 +28,8 @@ class SmallSystem {
 
   // ---- programs of this system
   std::unique_ptr<DoomedProgram> executor(const std::string& doom = "");
+  // The same, each time with the state directory of the one before.
+  std::unique_ptr<DoomedProgram> lasting_executor(const std::string& doom = "");
   std::unique_ptr<DoomedProgram> distributor(const std::string& distributions,
                                              const std::string& doom = "");
   // Each time on the same port with the same database; returns once it answers.
@@ -63,6 +65,7 @@ class SmallSystem {
 
  private:
   void connect_client();
+  std::vector<std::string> executor_options() const;
 
   TemporaryDirectory directory_;
   std::string api_url_;
