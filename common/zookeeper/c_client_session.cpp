@@ -244,6 +244,9 @@ struct CClientSession::State {
         return zoo_adelete(handle, path, request.version, nothing_answered, sent);
       case Request::Kind::Multi:
         prepare_multi(*sent);
+        // Of an expired handle the library refuses the first operation, and frees the paths of
+        // further ones, which are ours (3.8.0).
+        if (is_unrecoverable(handle) != ZOK) return ZINVALIDSTATE;
         return zoo_amulti(handle, static_cast<int>(sent->operations.size()),
                           sent->operations.data(), sent->results.data(), multi_answered, sent);
       case Request::Kind::Sync:
