@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -62,6 +64,10 @@ struct InFlightTable : std::enable_shared_from_this<InFlightTable> {
   std::map<std::uint64_t, std::unique_ptr<InFlight>> sent;
 };
 
+struct Free {
+  void operator()(char* text) const { std::free(text); }
+};
+
 // What the library refers to while a request is out.
 struct InFlight {
   InFlightTable& table;
@@ -69,10 +75,16 @@ struct InFlight {
   std::shared_ptr<const Request> request;
   std::function<void(Reply)> answered;
   // Of a multi; the library writes into them.
+  std::vector<std::unique_ptr<char, Free>> paths;
   std::vector<zoo_op_t> operations;
   std::vector<zoo_op_result_t> results;
   std::vector<std::string> created;
   std::vector<::Stat> stats;
+
+  void abandon_paths() {
+    for (auto& path : paths) static_cast<void>(path.release());
+    paths.clear();
+  }
 
   static InFlight& of(const void* data) { return *static_cast<InFlight*>(const_cast<void*>(data)); }
 
@@ -165,7 +177,7 @@ void prepare_multi(InFlight& sent) {
   for (std::size_t i = 0; i < operations.size(); ++i) {
     const Operation& operation = operations[i];
     zoo_op_t* op = &sent.operations[i];
-    const char* path = operation.path.c_str();
+    const char* path = sent.paths.emplace_back(::strdup(operation.path.c_str())).get();
     switch (operation.kind) {
       case Operation::Kind::Create:
         sent.created[i].resize(operation.path.size() + sequence_digits + 1);
@@ -223,6 +235,17 @@ struct CClientSession::State {
     asio::post(self->loop, [told = self->notices.watch_fired, id] { told(id); });
   }
 
+  // A multi that meets an expired handle is refused at its first operation, and then the library
+  // (3.8.0) frees the paths of further ones as if they were its own. So it gets copies, which in
+  // that case nobody touches any more: which of them are freed is not known.
+  int start_multi(InFlight& sent) const {
+    if (is_unrecoverable(handle) != ZOK) return ZINVALIDSTATE;
+    const int code = zoo_amulti(handle, static_cast<int>(sent.operations.size()),
+                                sent.operations.data(), sent.results.data(), multi_answered, &sent);
+    if (code != ZOK) sent.abandon_paths();
+    return code;
+  }
+
   int start(const Request& request, InFlight* sent) const {
     const char* path = request.path.c_str();
     watcher_fn watcher = request.watch == no_watch ? nullptr : &State::node_changed;
@@ -244,11 +267,7 @@ struct CClientSession::State {
         return zoo_adelete(handle, path, request.version, nothing_answered, sent);
       case Request::Kind::Multi:
         prepare_multi(*sent);
-        // Of an expired handle the library refuses the first operation, and frees the paths of
-        // further ones, which are ours (3.8.0).
-        if (is_unrecoverable(handle) != ZOK) return ZINVALIDSTATE;
-        return zoo_amulti(handle, static_cast<int>(sent->operations.size()),
-                          sent->operations.data(), sent->results.data(), multi_answered, sent);
+        return start_multi(*sent);
       case Request::Kind::Sync:
         return zoo_async(handle, path, path_answered, sent);
     }
@@ -285,7 +304,7 @@ void CClientSession::send(std::shared_ptr<const Request> request,
   const std::uint64_t number = ++table.last_number;
   const Request& what = *request;  // lives until the answer, which comes through the loop
   auto made = std::make_unique<InFlight>(
-      InFlight{table, number, std::move(request), std::move(answered), {}, {}, {}, {}});
+      InFlight{table, number, std::move(request), std::move(answered), {}, {}, {}, {}, {}});
   InFlight* sent = made.get();
   table.sent.emplace(number, std::move(made));
   const int code =

@@ -1,5 +1,7 @@
 // What holders learn of locks: that theirs was removed, that their job has another entry in
 // somebody's hands.
+#include <optional>
+
 #include "common/runtime/task_group.hpp"
 #include "tests/integration/queue/queue_fixture.hpp"
 
@@ -171,5 +173,38 @@ TEST_CASE("queue: an entry is taken by its name if it is free, and no other take
     CHECK(once_more->attempt() == 2);
     co_await process.stop_now();
     co_await other.stop_now();
+  });
+}
+
+TEST_CASE("queue: why nothing can be taken is known, and passes with its cause",
+          "[queue][zookeeper]") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+    QueueProcess process(loop, hosts);
+    QueueProcess intruder(loop, hosts);
+    // A folder that can hold no locks.
+    co_await zookeeper::ensure_path(*intruder.session, "/job");
+    const auto made =
+        co_await intruder.session->create("/job/taken", "", zookeeper::CreateMode::Ephemeral);
+    REQUIRE(made.error == ZnodeError::Ok);
+    co_await process.entries->put("job/1", 50);
+    runtime::TaskGroup tasks(loop.get_executor());
+    std::optional<TakenEntry> taken;
+    const auto take = [](QueueProcess& taker,
+                         std::optional<TakenEntry>& result) -> awaitable<void> {
+      result = co_await taker.entries->take(taker.stop);
+    };
+    tasks.spawn(take(process, taken));
+    const bool told = co_await eventually([&] { return !process.entries->trouble().empty(); });
+    REQUIRE(told);
+    CHECK(process.entries->trouble().starts_with("cannot lock /job/entries/entry-050-0000000000"));
+    CHECK_FALSE(taken);
+    co_await intruder.stop_now();
+    co_await tasks.join();
+    REQUIRE(taken);
+    CHECK(process.entries->trouble().empty());
+    const auto done = co_await process.entries->consume(std::move(*taken));
+    CHECK(done == FinishOutcome::Done);
+    co_await process.stop_now();
   });
 }
