@@ -30,6 +30,11 @@ class SteppedClock:
         with open(self._file, 'w', encoding='ascii') as file:
             file.write(f'{seconds:+d}\n')
 
+    def expect_to_fit(self, program, environment):
+        """Sanitizers want to come first."""
+        self.installed = self.installed and subprocess.run(
+            [program, '--version'], env={**environment, **self.environment()}, capture_output=True).returncode == 0
+
     def environment(self):
         return {} if not self.installed else {
             'LD_PRELOAD': self.LIBRARY, 'FAKETIME_TIMESTAMP_FILE': self._file, 'FAKETIME_DONT_FAKE_MONOTONIC': '1',
@@ -139,6 +144,7 @@ class Engine:
             environment = environment_without_settings(
                 JOB_API_PASS=PASSWORD, JOB_API_ADMIN_PASSWORD=PASSWORD, TMPDIR=os.path.join(self.folder, 'tmp'))
             if kind == 'executor' and number == count:
+                self.clock.expect_to_fit(path, environment)
                 environment.update(self.clock.environment())
             log = os.path.join(self.folder, f'{name}.log')
             started = Program(name, command, log, environment, self.restart_after)

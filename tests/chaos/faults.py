@@ -197,7 +197,7 @@ class Injector:
 
     async def _clock_step(self, fault):
         if not self.engine.clock.installed:
-            raise Skipped('no libfaketime')
+            raise Skipped('no libfaketime, or one that does not work with these programs')
         step = round((fault.chance - 0.5) * 2 * 7200)
         member = self.engine.of('executor')[-1]
         self._begin(fault, f'{member.name}, {step:+d} s')

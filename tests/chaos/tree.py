@@ -3,7 +3,7 @@ import asyncio
 import logging
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import KazooException, NoNodeError
+from kazoo.exceptions import KazooException, NoNodeError, NotEmptyError
 from kazoo.handlers.threading import KazooTimeoutError
 
 FOLDERS = ('entries', 'taken', 'attempts')
@@ -72,15 +72,14 @@ class Tree:
     async def wipe(self):
         """Removes /job with all that is in it, while the engine works on it. Whether it could."""
         def work(client):
+            # Each try removes what is there; the folders stay when somebody has made a node meanwhile.
             for _ in range(20):
                 try:
                     client.delete('/job', recursive=True)
                     return True
-                except NoNodeError:
-                    return True
-                except KazooException:
-                    continue  # somebody made a node meanwhile
-            return False
+                except NotEmptyError:
+                    continue
+            return True
         try:
             return await self._with_client(work)
         except (KazooException, KazooTimeoutError, OSError):
