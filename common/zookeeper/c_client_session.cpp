@@ -65,7 +65,10 @@ struct InFlightTable : std::enable_shared_from_this<InFlightTable> {
 };
 
 struct Free {
-  void operator()(char* text) const { std::free(text); }
+  bool abandoned = false;
+  void operator()(char* text) const {
+    if (!abandoned) std::free(text);
+  }
 };
 
 // What the library refers to while a request is out.
@@ -82,8 +85,7 @@ struct InFlight {
   std::vector<::Stat> stats;
 
   void abandon_paths() {
-    for (auto& path : paths) static_cast<void>(path.release());
-    paths.clear();
+    for (auto& path : paths) path.get_deleter().abandoned = true;
   }
 
   static InFlight& of(const void* data) { return *static_cast<InFlight*>(const_cast<void*>(data)); }
