@@ -120,7 +120,7 @@ Description JobCollection::description() const {
 std::optional<std::string> JobCollection::chosen_id(const Call& call) const {
   const auto chosen = call.body.find("id");
   if (!call.who.is_admin() || chosen == call.body.end()) return std::nullopt;
-  const auto id = chosen->is_string() ? chosen->get<std::string>() : std::string();
+  auto id = chosen->is_string() ? chosen->get<std::string>() : std::string();
   if (!id.starts_with("job/") || !is_uuid(std::string_view(id).substr(4))) {
     throw bad_request("the resource does not satisfy defined schema:\nid: " + json_text(*chosen) +
                       ", expected \"job/<uuid>\" with a uuid in lower case, or no id");
