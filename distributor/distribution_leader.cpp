@@ -90,7 +90,7 @@ awaitable<void> DistributionLeader::finish(LedgerEntry kept, Pass pass) {
     co_return;
   }
   JE_CRASH_POINT("distributor.close.before");
-  auto closing = ledger_.write(std::move(kept), pass.tick, /*open=*/false);
+  auto closing = ledger_.write(kept, pass.tick, /*open=*/false);
   co_await unless(over, std::move(closing));
   JE_CRASH_POINT("distributor.close.after");
 }
@@ -117,7 +117,7 @@ awaitable<std::optional<LedgerEntry>> DistributionLeader::claim_next(
                         {"next", text(next.tick)}});
   }
   JE_CRASH_POINT("distributor.claim.before");
-  auto claiming = ledger_.write(std::move(kept), next.tick, /*open=*/true);
+  auto claiming = ledger_.write(kept, next.tick, /*open=*/true);
   auto claimed = co_await unless(over, std::move(claiming));
   JE_CRASH_POINT("distributor.claim.after");
   if (!claimed) co_return std::nullopt;
