@@ -155,7 +155,7 @@ awaitable<void> Restoring::remove(std::vector<repair::Removal> removals) {
   for (repair::Removal& removal : removals) {
     bool removed = true;
     if (!dry_run_) removed = co_await queue_.remove_untaken(removal.name);
-    if (removed) done_.removed.push_back(std::move(removal));
+    if (removed) done_.removed.push_back(removal);
   }
 }
 
