@@ -25,7 +25,9 @@ std::string breakdown_text(const HostEnd& end) {
   }
   std::string text = "The action broke its process: " + status.text();
   if (status.signal_number == SIGKILL) {
-    text += "; if nobody sent it, the system was out of memory";
+    text +=
+        "; if nobody sent it, the process stood still past its lease, or the system was "
+        "out of memory";
   }
   return text;
 }

@@ -71,6 +71,8 @@ TEST_CASE("a limit on memory is named where memory was not to be had") {
              Catch::Contains("--host-memory"));
   CHECK(with_memory_limit("it broke", "", limits) == "it broke");
   // Our own guess at a SIGKILL speaks of memory, too.
-  const std::string killed = "killed; if nobody sent it, the system was out of memory";
+  const std::string killed =
+      "killed; if nobody sent it, the process stood still past its lease, or the system was out of "
+      "memory";
   CHECK(with_memory_limit(killed, "last words", limits) == killed);
 }
