@@ -17,9 +17,9 @@ namespace jobengine::executor {
 namespace {
 
 constexpr LeaseStamp second = 1'000'000'000;
-// What the orderly end may take; far less than what is left of the session then (a third of its
-// timeout).
-constexpr LeaseStamp grace = second / 10;
+// What the orderly end may take, a slow machine's too; less than what is left of the session then:
+// a third of its timeout, 1.3 s of ZooKeeper's usual least.
+constexpr LeaseStamp grace = second / 2;
 
 itimerspec at(LeaseStamp time) {
   itimerspec when{};
