@@ -298,8 +298,10 @@ TEST_CASE("this process ends with the lease of a shared action, even while its l
   }
   int status = 0;
   REQUIRE(::waitpid(child, &status, 0) == child);
-  REQUIRE(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == exit_shared_action_left);
+  // In order; or, where that takes half a second, by the kernel. Not by the alarm.
+  const bool in_order = WIFEXITED(status) && WEXITSTATUS(status) == exit_shared_action_left;
+  const bool by_kernel = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  CHECK((in_order || by_kernel));
 }
 
 TEST_CASE("two editions of a plugin run in threads side by side") {
