@@ -86,7 +86,9 @@ std::string Fortress::strays() const {
     });
     const bool of_user = is_root() && row.user == action_user();
     const bool is_host = of_executor && row.name == "job-action-host" && row.state != 'Z';
-    if (is_host || !(of_executor || of_host || of_user)) continue;
+    // ThreadSanitizer starts it for a report, also for one that a suppression then keeps quiet.
+    const bool of_sanitizer = row.name == "llvm-symbolizer";
+    if (is_host || of_sanitizer || !(of_executor || of_host || of_user)) continue;
     found += row.name + " " + std::to_string(row.pid) + " child of " + std::to_string(row.parent) +
              " " + row.state + "; ";
   }
