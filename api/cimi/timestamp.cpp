@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
@@ -66,11 +67,23 @@ std::string http_date(WallTime time) {
 }
 
 std::string new_uuid() {
+  // Milliseconds and 12 bits that count within one: the ids of a millisecond sort as they were
+  // made, as do those made after the clock was set back. Beyond 4096 a millisecond they run ahead
+  // of it.
+  static std::atomic<std::uint64_t> last{0};
+  const auto now = static_cast<std::uint64_t>(wall_now().time_since_epoch().count()) << 12U;
+  auto before = last.load(std::memory_order_relaxed);
+  std::uint64_t instant = 0;
+  do {
+    instant = std::max(now, before + 1);
+  } while (!last.compare_exchange_weak(before, instant, std::memory_order_relaxed));
+
   auto bytes = access::random_bytes(16);
-  const auto ms = static_cast<std::uint64_t>(wall_now().time_since_epoch().count());
   for (unsigned at = 0; at < 6; ++at) {
-    bytes[at] = static_cast<char>((ms >> (8U * (5U - at))) & 255U);
+    bytes[at] = static_cast<char>((instant >> (8U * (5U - at) + 12U)) & 255U);
   }
+  bytes[6] = static_cast<char>((instant >> 8U) & 15U);
+  bytes[7] = static_cast<char>(instant & 255U);
   return uuid_text(std::move(bytes), '7');
 }
 

@@ -19,7 +19,9 @@ std::optional<WallTime> parse_timestamp(std::string_view text);
 // "Fri, 06 May 2024 07:08:09 GMT", for the Expires of a cookie.
 std::string http_date(WallTime time);
 
-// Lower-case, version 7: sorts by time, which makes inserts into the store's index cheap.
+// Lower-case, version 7: those of one process sort as they were made, whatever the clock does, so
+// jobs of one millisecond keep their order and inserts into the store's index are cheap. Any
+// thread.
 std::string new_uuid();
 // The same text gives the same uuid.
 std::string uuid_of(std::string_view text);

@@ -1,6 +1,7 @@
 #include "api/cimi/timestamp.hpp"
 
 #include <catch2/catch.hpp>
+#include <utility>
 
 #include "api/filter/dates.hpp"
 
@@ -34,6 +35,17 @@ TEST_CASE("timestamp: what no calendar has is refused", "[api]") {
         "2024-05-06T24:00:00Z", "2024-05-06T07:60:09Z", "2024-05-06", "2024-05-06T07:08:09",
         "2024-05-06T07:08:09.1234Z", "24-05-06T07:08:09Z", "", "2024-05-06T07:08:09+2:00"}) {
     CHECK_FALSE(parse_timestamp(bad));
+  }
+}
+
+TEST_CASE("ids: those of one process sort as they were made, many in a millisecond too", "[api]") {
+  auto before = new_uuid();
+  for (int at = 0; at < 20'000; ++at) {
+    auto id = new_uuid();
+    CAPTURE(before, id);
+    REQUIRE(before < id);
+    REQUIRE(id[14] == '7');
+    before = std::move(id);
   }
 }
 
