@@ -11,6 +11,7 @@ std::vector<ActionRun> read_oracle(const std::string& file) {
   std::map<std::int64_t, ActionRun> runs;
   std::ifstream lines(file);
   for (std::string text; std::getline(lines, text);) {
+    if (lines.eof()) break;  // still being written
     const auto line = nlohmann::json::parse(text);
     ActionRun& run = runs[line.at("run").get<std::int64_t>()];
     run.last_seen = line.at("at").get<std::int64_t>();
