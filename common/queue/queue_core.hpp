@@ -97,6 +97,7 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   awaitable<void> list_folders();
   awaitable<bool> wait_until_listing_pays();
   bool news_are_due() const;
+  awaitable<void> wait_for_news(runtime::Event& stop);
   awaitable<bool> folder_has_news();
   awaitable<void> attempt(std::shared_ptr<Attempt> attempt);
   awaitable<std::optional<TakenEntry>> try_to_take(EntryName name);
