@@ -157,7 +157,7 @@ awaitable<bool> remove_if_untaken(Core core, EntryName name) {
                                                      zookeeper::CreateMode::Ephemeral));
     operations.push_back(zookeeper::remove_operation(core->entry_path(name)));
     operations.push_back(zookeeper::remove_operation(core->lock_path(name)));
-    const auto reply = co_await core->session().multi(std::move(operations));
+    const auto reply = co_await core->send(std::move(operations));
     if (reply.error == ZnodeError::Ok) co_return true;
     if (!zookeeper::outcome_unknown(reply.error)) {
       const bool folder_is_missing = reply.error == ZnodeError::NoNode && !reply.results.empty() &&
@@ -240,6 +240,10 @@ awaitable<bool> LockingQueue::taken_elsewhere(const TakenEntry& entry, Rivals wh
 
 const std::string& LockingQueue::trouble() const {
   return core_->trouble();
+}
+
+const QueueCounters& LockingQueue::counters() const {
+  return core_->counters();
 }
 
 awaitable<Depth> LockingQueue::depth() {

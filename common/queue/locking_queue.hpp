@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/queue/entry_name.hpp"
+#include "common/queue/queue_counters.hpp"
 #include "common/queue/taken_entry.hpp"
 #include "common/runtime/event.hpp"
 #include "common/zookeeper/session.hpp"
@@ -134,6 +135,9 @@ class LockingQueue {
   // Why nothing can be taken although ZooKeeper is there (rights, a folder that cannot be listed);
   // empty: nothing is known to be wrong.
   const std::string& trouble() const;
+
+  // Since the queue was made.
+  const QueueCounters& counters() const;
 
   // ---- observers (queue keeper, jobctl, metrics)
   awaitable<Depth> depth();

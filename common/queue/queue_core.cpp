@@ -93,6 +93,13 @@ void QueueCore::view_changed() {
   view_changed_.reset();
 }
 
+awaitable<zookeeper::MultiReply> QueueCore::send(std::vector<zookeeper::Operation> operations,
+                                                 zookeeper::Epoch only_in) {
+  ++counters_.multis;
+  counters_.multi_operations += operations.size();
+  return session().multi(std::move(operations), only_in);
+}
+
 awaitable<void> QueueCore::ensure_folders() {
   auto self = shared_from_this();
   co_await zookeeper::ensure_path(session(), entries_path_);

@@ -53,6 +53,10 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   bool leased() const;
 
   QueueView& view() { return view_; }
+  QueueCounters& counters() { return counters_; }
+  // Every multi of the queue goes this way. Throws Failure when the queue or its session is gone.
+  awaitable<zookeeper::MultiReply> send(std::vector<zookeeper::Operation> operations,
+                                        zookeeper::Epoch only_in = 0);
   // Wakes every taker that waits for a change of the view.
   void view_changed();
 
@@ -113,6 +117,8 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   awaitable<RecordStep> look_for_record(RecordWrite& write, bool release);
   awaitable<FinishOutcome> write_record(RecordWrite write, bool release);
   awaitable<zookeeper::ZnodeError> remove_lock(EntryName name, zookeeper::Epoch epoch);
+  void was_taken(const EntryName& name);
+  void lost_race(const EntryName& name);
   void spawn(runtime::Executor loop, awaitable<void> coroutine);
 
   zookeeper::Session* session_;
@@ -123,6 +129,7 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   bool abandoned_ = false;
 
   QueueView view_;
+  QueueCounters counters_;
   int takers_ = 0;
   bool view_is_kept_ = false;
   runtime::Event wanted_;        // a taker came, or found the view dry

@@ -109,7 +109,7 @@ awaitable<std::vector<PutReply>> put_batch(std::shared_ptr<QueueCore> core,
           zookeeper::create_operation(path_to_create(*core, request), request.job_id,
                                       zookeeper::CreateMode::PersistentSequential));
     }
-    const auto reply = co_await core->session().multi(std::move(operations));
+    const auto reply = co_await core->send(std::move(operations));
     if (reply.error == ZnodeError::NoNode && !folders_made) {
       co_await core->ensure_folders();
       continue;
@@ -124,6 +124,7 @@ awaitable<std::vector<PutReply>> put_batch(std::shared_ptr<QueueCore> core,
                              " into the queue " + core->entries_path() + ": " +
                              std::string(text(reply.error)));
     }
+    core->counters().puts += reply.results.size();
     for (const auto& result : reply.results) {
       core->learn_from(result.path);
       PutReply made;

@@ -116,7 +116,7 @@ awaitable<QueueCore::RecordStep> QueueCore::try_to_write(RecordWrite& write, boo
   if (release) operations.push_back(zookeeper::remove_operation(lock_path(write.name)));
   // What is sent after this finds it there, most likely.
   write.kept->exists = true;
-  const auto reply = co_await session().multi(std::move(operations), write.epoch);
+  const auto reply = co_await send(std::move(operations), write.epoch);
   if (reply.error == ZnodeError::Ok) co_return RecordStep::Done;
   if (zookeeper::outcome_unknown(reply.error)) co_return co_await look_for_record(write, release);
   const auto failed = failed_operation(reply);

@@ -78,6 +78,8 @@ awaitable<void> QueueCore::list_folders() {
     const auto cost = std::min<runtime::Duration>(
         ended - began, plausible_cost(entries.names.size() + taken.names.size()));
     listed_at_ = ended;
+    ++counters_.listings;
+    counters_.listed_names += entries.names.size() + taken.names.size();
     view_.refresh(entries.names, taken.names, ended, cost);
     co_return;
   }
@@ -130,6 +132,7 @@ awaitable<void> QueueCore::wait_for_news(runtime::Event& stop) {
 // Cheaper than a listing by far. That others consume entries is no news to a view that has more,
 // until most of them must be gone: each would cost a take in vain.
 awaitable<bool> QueueCore::folder_has_news() {
+  ++counters_.looks;
   const auto folder = co_await session_->exists(entries_path_);
   if (folder.error != ZnodeError::Ok) co_return true;
   const auto entries = static_cast<std::size_t>(folder.stat.child_count);

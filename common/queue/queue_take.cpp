@@ -31,15 +31,15 @@ awaitable<std::optional<TakenEntry>> QueueCore::take(runtime::Event& stop) {
       co_await wait_for_news(stop);
       continue;
     }
-    const auto name = view_.choose(runtime::Clock::now());
-    if (!name) {
+    const auto names = view_.choose(runtime::Clock::now(), 1);
+    if (names.empty()) {
       wanted_.raise();
       const auto due = view_.next_due().value_or(runtime::TimePoint::max());
       co_await runtime::Event::wait_either(view_changed_, stop, due);
       continue;
     }
     auto current = std::make_shared<Attempt>();
-    current->name = *name;
+    current->name = names.front();
     spawn(loop, attempt(current));
     co_await runtime::Event::wait_either(current->ended, stop, runtime::TimePoint::max());
     if (!current->ended.raised()) current->given_up = true;
@@ -48,6 +48,17 @@ awaitable<std::optional<TakenEntry>> QueueCore::take(runtime::Event& stop) {
   --takers_;
   if (!entry) co_await stop.wait();
   co_return entry;
+}
+
+void QueueCore::was_taken(const EntryName& name) {
+  ++counters_.takes;
+  view_.taken(name);
+  trouble_.clear();
+}
+
+void QueueCore::lost_race(const EntryName& name) {
+  ++counters_.lost_races;
+  view_.drop(name);
 }
 
 // Not bound to its taker, which must be able to leave while ZooKeeper is away: a lock that nobody
@@ -79,7 +90,7 @@ awaitable<std::optional<TakenEntry>> QueueCore::try_to_take(EntryName name) {
       const Epoch epoch = session_->epoch();
       entry = co_await take_with(name, std::move(read), epoch, again);
     } else if (read.error == ZnodeError::NoNode || zookeeper::outcome_unknown(read.error)) {
-      view_.drop(name);
+      lost_race(name);
     } else {
       trouble_ = "cannot read " + entry_path(name) + ": " + std::string(text(read.error));
       view_.put_back(name, runtime::Clock::now() + retry_interval);
@@ -103,20 +114,20 @@ awaitable<std::optional<TakenEntry>> QueueCore::take_with(EntryName name, zookee
   operations.push_back(
       zookeeper::create_operation(lock_path(name), taker_id_, zookeeper::CreateMode::Ephemeral));
   JE_CRASH_POINT("executor.take.before");
-  auto reply = co_await session_->multi(operations, epoch);
+  auto reply = co_await send(operations, epoch);
   JE_CRASH_POINT("executor.take.after");
   std::int32_t version = read.stat.version + 1;
   if (reply.error == ZnodeError::BadArguments && !closed()) {
     // So large that there is no room for the lock in one request: whoever put that gets no count.
     operations[0] = zookeeper::check_operation(entry_path(name), read.stat.version);
     version = read.stat.version;
-    reply = co_await session_->multi(operations, epoch);
+    reply = co_await send(operations, epoch);
   }
   std::optional<TakenEntry> entry;
   switch (reply.error) {
     case ZnodeError::Ok:
       entry.emplace(name, std::move(read.data), version, epoch);
-      trouble_.clear();
+      was_taken(name);
       break;
     case ZnodeError::BadVersion:
       again = true;
@@ -127,7 +138,7 @@ awaitable<std::optional<TakenEntry>> QueueCore::take_with(EntryName name, zookee
     case ZnodeError::NodeExists:
     case ZnodeError::NoNode:
     case ZnodeError::SessionLost:
-      view_.drop(name);
+      lost_race(name);
       break;
     case ZnodeError::NotEmpty:
     case ZnodeError::NoChildrenForEphemerals:
@@ -150,10 +161,11 @@ awaitable<std::optional<TakenEntry>> QueueCore::adopt(EntryName name, std::strin
   const Look look = co_await look_at(name);
   if (look.lock == Lock::Ours && look.entry_exists && same_epoch(epoch)) {
     entry.emplace(name, std::move(data), look.version, epoch);
+    was_taken(name);
   } else if (look.lock == Lock::None && look.entry_exists) {
     again = true;
   } else {
-    view_.drop(name);
+    lost_race(name);
   }
   co_return entry;
 }

@@ -42,9 +42,14 @@ void QueueView::refresh(const std::vector<std::string>& entries,
   next_refresh_ = now + std::chrono::duration_cast<Duration>(spacing);
 }
 
-std::optional<EntryName> QueueView::choose(TimePoint now) {
+std::vector<EntryName> QueueView::choose(TimePoint now, std::size_t most) {
   readmit(now);
-  if (free_.empty()) return std::nullopt;
+  std::vector<EntryName> chosen;
+  while (chosen.size() < most && !free_.empty()) chosen.push_back(choose_one());
+  return chosen;
+}
+
+EntryName QueueView::choose_one() {
   const int priority = free_.back().priority;
   const std::size_t reach = std::min(std::max<std::size_t>(options_.head_window, 1), free_.size());
   std::size_t window = 1;
@@ -66,6 +71,10 @@ bool QueueView::claim(const EntryName& name) {
     backed_off_.erase(waiting);
   }
   return true;
+}
+
+void QueueView::taken(const EntryName& name) {
+  ours_.insert(name);
 }
 
 void QueueView::drop(const EntryName& name) {

@@ -40,11 +40,13 @@ class QueueView {
   // No refresh before this moment.
   TimePoint next_refresh() const { return next_refresh_; }
 
-  // One of the most urgent free entries. It is ours to deal with until one of the three calls
-  // below; no other choice will name it, whatever a listing says.
-  std::optional<EntryName> choose(TimePoint now);
+  // Up to `most` of the most urgent free entries, to be tried together. Each is ours to deal with
+  // until drop() or put_back(); no other choice will name it, whatever a listing says.
+  std::vector<EntryName> choose(TimePoint now, std::size_t most);
   // This very one, whether it is known or not; false when it is ours to deal with already.
   bool claim(const EntryName& name);
+  // It was tried and is locked by us: it stays ours to deal with.
+  void taken(const EntryName& name);
   // It is not there or not free: forgotten until a refresh finds it again.
   void drop(const EntryName& name);
   // It is free again, but not for us before `not_before`.
@@ -61,6 +63,7 @@ class QueueView {
   void forget_ours() { ours_.clear(); }
 
  private:
+  EntryName choose_one();
   void readmit(TimePoint now);
   void insert(const EntryName& name);
 

@@ -18,8 +18,13 @@ QueueView view_of(const std::vector<std::string>& entries,
   return view;
 }
 
+std::optional<EntryName> choose_one(QueueView& view, QueueView::TimePoint now) {
+  const auto names = view.choose(now, 1);
+  return names.empty() ? std::nullopt : std::optional(names.front());
+}
+
 std::string chosen(QueueView& view, QueueView::TimePoint now = start) {
-  const auto name = view.choose(now);
+  const auto name = choose_one(view, now);
   return name ? name->text() : "nothing";
 }
 
@@ -35,6 +40,20 @@ TEST_CASE("view: serves by priority, then by arrival", "[queue]") {
   REQUIRE(chosen(view) == "entry-999-0000000001");
   REQUIRE(view.dry(start));
   REQUIRE(chosen(view) == "nothing");
+}
+
+TEST_CASE("view: chooses several at once, none of them twice", "[queue]") {
+  auto view = view_of({"entry-050-0000000001", "entry-050-0000000002", "entry-060-0000000003"});
+  const auto two = view.choose(start, 2);
+  REQUIRE(two == std::vector<EntryName>{{50, 1}, {50, 2}});
+  view.taken(two[0]);
+  view.drop(two[1]);
+  const std::vector<std::string> all = {"entry-050-0000000001", "entry-050-0000000002",
+                                        "entry-060-0000000003"};
+  view.refresh(all, {}, start, 1ms);
+  auto rest = view.choose(start, 100);
+  REQUIRE(rest == std::vector<EntryName>{{50, 2}, {60, 3}});
+  REQUIRE(view.choose(start, 100).empty());
 }
 
 TEST_CASE("view: what is taken, foreign names and locks without an entry are left alone",
@@ -55,21 +74,21 @@ TEST_CASE("view: chooses at random within the head window of the most urgent pri
     options.head_window = 4;
     QueueView view(options, seed);
     view.refresh(entries, {}, start, 1ms);
-    const auto name = view.choose(start);
+    const auto name = choose_one(view, start);
     REQUIRE(name->priority == 50);
     seen.insert(name->sequence);
   }
   REQUIRE(seen == std::set<std::int64_t>{0, 1, 2, 3});
 
   auto wide = view_of(entries, {}, 1000);
-  for (int i = 0; i < 10; ++i) REQUIRE(wide.choose(start)->priority == 50);
-  REQUIRE(wide.choose(start)->priority == 60);
+  for (int i = 0; i < 10; ++i) REQUIRE(choose_one(wide, start)->priority == 50);
+  REQUIRE(choose_one(wide, start)->priority == 60);
 }
 
 TEST_CASE("view: what is being dealt with is not chosen again, whatever a listing says",
           "[queue]") {
   auto view = view_of({"entry-050-0000000001"});
-  const auto name = view.choose(start);
+  const auto name = choose_one(view, start);
   view.refresh({"entry-050-0000000001"}, {}, start, 1ms);
   REQUIRE(view.dry(start));
   SECTION("dropped, it comes back with the next listing") {
@@ -88,7 +107,7 @@ TEST_CASE("view: what is being dealt with is not chosen again, whatever a listin
 TEST_CASE("view: an entry put back waits its time and does not block what is behind it",
           "[queue]") {
   auto view = view_of({"entry-050-0000000001", "entry-050-0000000002"});
-  const auto first = view.choose(start);
+  const auto first = choose_one(view, start);
   view.put_back(*first, start + 5s);
   REQUIRE(view.next_due() == start + 5s);
   view.refresh({"entry-050-0000000001", "entry-050-0000000002"}, {}, start + 1s, 1ms);
@@ -101,7 +120,7 @@ TEST_CASE("view: an entry put back waits its time and does not block what is beh
 
 TEST_CASE("view: an entry put back is forgotten when it is gone", "[queue]") {
   auto view = view_of({"entry-050-0000000001"});
-  view.put_back(*view.choose(start), start + 5s);
+  view.put_back(*choose_one(view, start), start + 5s);
   view.refresh({}, {}, start + 1s, 1ms);
   REQUIRE_FALSE(view.next_due());
   REQUIRE(chosen(view, start + 9s) == "nothing");
@@ -109,7 +128,7 @@ TEST_CASE("view: an entry put back is forgotten when it is gone", "[queue]") {
 
 TEST_CASE("view: an entry put back at once keeps its place", "[queue]") {
   auto view = view_of({"entry-050-0000000001", "entry-050-0000000002"});
-  view.put_back(*view.choose(start), QueueView::TimePoint());
+  view.put_back(*choose_one(view, start), QueueView::TimePoint());
   REQUIRE(chosen(view) == "entry-050-0000000001");
   REQUIRE(chosen(view) == "entry-050-0000000002");
 }
@@ -131,7 +150,7 @@ TEST_CASE("view: a hundred thousand entries are worked off", "[queue]") {
   auto view = view_of(entries, {}, 64);
   int priority = 0;
   for (int i = 0; i < 100000; ++i) {
-    const auto name = view.choose(start);
+    const auto name = choose_one(view, start);
     REQUIRE(name);
     REQUIRE(name->priority >= priority);
     priority = name->priority;
@@ -143,11 +162,11 @@ TEST_CASE("view: a hundred thousand entries that wait cost the next choice nothi
   std::vector<std::string> entries;
   for (int i = 0; i < 100000; ++i) entries.push_back(EntryName{50, i}.text());
   auto view = view_of(entries);
-  while (const auto name = view.choose(start)) view.put_back(*name, start + 1h);
+  while (const auto name = choose_one(view, start)) view.put_back(*name, start + 1h);
   REQUIRE(view.dry(start));
   REQUIRE(view.next_due() == start + 1h);
   view.refresh({EntryName{50, 7}.text()}, {}, start, 1ms);
-  REQUIRE_FALSE(view.choose(start));
-  REQUIRE(view.choose(start + 1h) == EntryName{50, 7});
+  REQUIRE_FALSE(choose_one(view, start));
+  REQUIRE(choose_one(view, start + 1h) == EntryName{50, 7});
   REQUIRE(view.dry(start + 1h));
 }
