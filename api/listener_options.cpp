@@ -94,6 +94,9 @@ program::OptionList listener_option_list() {
       bounded(option("body-limit", OptionKind::Integer, "1048576", "BYTES",
                      "largest request body accepted"),
               1024, 1073741824),
+      bounded(option("bulk-body-limit", OptionKind::Integer, "8388608", "BYTES",
+                     "largest array of jobs accepted by one POST to /api/job"),
+              1024, 1073741824),
       bounded(option("compress-above", OptionKind::Integer, "1024", "BYTES",
                      "answers longer than this are packed for clients that accept gzip; 0: never"),
               0, 1073741824),
@@ -111,7 +114,10 @@ http::ListenerOptions listener_options(const Settings& settings) {
   options.port = place.port;
   options.threads = thread_count(settings);
   options.body_limit = static_cast<std::size_t>(settings.integer("body-limit"));
-  options.memory_limit = std::max(options.memory_limit, 4 * options.body_limit);
+  options.bulk_path = "/api/job";
+  options.bulk_body_limit = static_cast<std::size_t>(settings.integer("bulk-body-limit"));
+  const auto largest_body = std::max(options.body_limit, options.bulk_body_limit);
+  options.memory_limit = std::max(options.memory_limit, 4 * largest_body);
   options.compress_above = static_cast<std::size_t>(settings.integer("compress-above"));
   read_tls(settings, options);
   options.connection_limit = connection_limit(settings);

@@ -248,6 +248,7 @@ awaitable<void> serve(asio::io_context* loop, const Settings* settings_of_progra
                                       ? access::ForwardedFor::Trusted
                                       : access::ForwardedFor::Ignored;
   service_options.body_limit = static_cast<std::size_t>(settings.integer("body-limit"));
+  service_options.bulk_body_limit = static_cast<std::size_t>(settings.integer("bulk-body-limit"));
 
   RequestMetrics requests(metrics);
   const auto lifetime =

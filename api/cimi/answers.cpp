@@ -104,6 +104,7 @@ http::Response error_response(const CimiError& error) {
   body["status"] = error.status;
   body["message"] = error.what();
   if (!error.resource_id.empty()) body["resource-id"] = error.resource_id;
+  if (error.element) body["element"] = *error.element;
   auto response = document_response(body);
   response.status = error.status;
   if (error.retry_after.count() > 0) {

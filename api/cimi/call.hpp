@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct Call {
   http::Parameters parameters;  // the query string, and the form when the body is one
   std::string media_type;       // of the body, in lower case and without parameters; "" when none
   nlohmann::json body;          // JSON body; null when there was none
+  // A JSON array where many resources can be added at once, unparsed: it may be long.
+  std::optional<std::string> list;
   access::Identity who;
   std::string if_match;
   std::string if_none_match;

@@ -29,6 +29,10 @@ bool is_json(const std::string& type) {
          (type.starts_with("application/") && type.ends_with("+json"));
 }
 
+CimiError too_large() {
+  return {413, "request body too large"};
+}
+
 std::string plain_body(const http::Request& request, std::size_t limit) {
   const auto coding = lower(request.header("content-encoding").value_or("identity"));
   if (coding == "identity") return request.body;
@@ -37,7 +41,7 @@ std::string plain_body(const http::Request& request, std::size_t limit) {
   }
   auto unpacked = http::unpack_gzip(request.body, limit);
   if (unpacked.outcome == http::Unpacked::Outcome::TooLarge) {
-    throw CimiError(413, "request body too large");
+    throw too_large();
   }
   if (unpacked.outcome == http::Unpacked::Outcome::Malformed) {
     throw bad_request("the body is no valid gzip data");
@@ -45,8 +49,10 @@ std::string plain_body(const http::Request& request, std::size_t limit) {
   return std::move(unpacked.text);
 }
 
-bool is_blank(const std::string& text) {
-  return text.find_first_not_of(" \t\r\n") == std::string::npos;
+// 0 when there is nothing but blanks.
+char first_of(const std::string& text) {
+  const auto at = text.find_first_not_of(" \t\r\n");
+  return at == std::string::npos ? '\0' : text[at];
 }
 
 // What is put into base-uri comes from headers anybody may send: only what can be a host.
@@ -59,7 +65,7 @@ bool is_host(std::string_view text) {
 
 }  // namespace
 
-Call read_call(const http::Request& request, http::Route route, std::size_t body_limit) {
+Call read_call(const http::Request& request, http::Route route, const BodyLimits& limits) {
   Call call;
   call.method = request.method;
   call.uri = std::string(request.path());
@@ -68,12 +74,17 @@ Call read_call(const http::Request& request, http::Route route, std::size_t body
     throw bad_request("the query string is not percent-encoded correctly");
   }
   call.parameters = call.url;
-  const auto body = plain_body(request, body_limit);
-  if (!is_blank(body)) {
-    const auto type = media_type(request);
+  auto body = plain_body(request, std::max(limits.one, limits.many));
+  const char first = first_of(body);
+  const auto type = media_type(request);
+  const bool list = first == '[' && limits.many > 0 && is_json(type);
+  if (!list && body.size() > limits.one) throw too_large();
+  if (first != '\0') {
     call.media_type = type;
     if (type == "application/x-www-form-urlencoded") {
       if (!call.parameters.append(body)) throw bad_request("the form is not encoded correctly");
+    } else if (list) {
+      call.list = std::move(body);
     } else if (is_json(type)) {
       auto document = http::parse_json(body);
       if (!document) throw MalformedJson();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -17,6 +18,8 @@ class CimiError : public std::runtime_error {
   int status;
   std::string resource_id;              // "" when none is known
   std::chrono::seconds retry_after{0};  // sent as Retry-After unless it is 0
+  // Which element of the array that was sent it is about, from 0.
+  std::optional<std::size_t> element;
 };
 
 CimiError not_found(const std::string& id);
@@ -26,7 +29,7 @@ CimiError credentials_required();
 CimiError too_many_attempts(std::chrono::seconds wait);
 CimiError bad_request(const std::string& message, const std::string& id = {});
 
-// {"status":…,"message":…,"resource-id":…}
+// {"status":…,"message":…,"resource-id":…,"element":…}
 http::Response error_response(const CimiError& error);
 
 }  // namespace jobengine::api::cimi

@@ -68,6 +68,7 @@ struct Description {
   // Schema of the id an add may bring, refused with 409 when it is taken; null: ids are ignored.
   nlohmann::json id_of_client;
   bool can_add = true;
+  std::size_t most_added = 0;  // at once, by an array of them; 0: only one at a time
   bool can_edit = true;
   bool can_delete = true;
   bool can_bulk_delete = false;

@@ -100,6 +100,7 @@ Description JobCollection::description() const {
       "An action to be run once on a target resource, how far it is, and what came of it.";
   description.attributes = described(job_schema());
   description.open = false;
+  description.most_added = most_jobs_added;
   description.id_of_client = {
       {"type", "string"},
       {"pattern", "^job/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"},

@@ -8,12 +8,17 @@
 
 namespace jobengine::api::cimi {
 
+// By one request.
+inline constexpr std::size_t most_jobs_added = 10'000;
+
 class JobCollection : public Collection {
  public:
   // `entry_wanted` is called on the io threads after a job that needs a queue entry was committed.
   // `types` must outlive it: the end of a job may change its target, if that is of one of these.
   JobCollection(store::Store& store, std::function<void()> entry_wanted, const GenericTypes& types);
 
+  // Also of an array of jobs, of which all are added or none.
+  awaitable<http::Response> add(Call call) override;
   // An edit may end the job.
   awaitable<http::Response> edit(Call call) override;
 
@@ -38,6 +43,11 @@ class JobCollection : public Collection {
   void committed(const store::StoredDocument& stored) override;
 
  private:
+  // One of an array. Throws CimiError.
+  store::NewDocument new_element(Call& call, std::string_view text, WallTime now);
+  awaitable<std::vector<store::NewDocument>> new_elements(Call call, std::string list);
+  awaitable<http::Response> add_many(Call call);
+
   awaitable<http::Response> cancel(Call call);
   awaitable<http::Response> timeout(Call call);
   awaitable<http::Response> context(Call call);

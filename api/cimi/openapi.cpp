@@ -171,6 +171,34 @@ json added_schema(const Description& collection) {
   return schema;
 }
 
+// As it is, or an array of them.
+json one_or_many(const json& schema, std::size_t most) {
+  const json many = {{"type", "array"}, {"items", schema}, {"minItems", 1}, {"maxItems", most}};
+  json either;
+  either["oneOf"] = json::array({schema, many});
+  return either;
+}
+
+json add_method(const Description& collection) {
+  const auto& name = collection.collection;
+  const auto most = collection.most_added;
+  Method add(name, name + ".add",
+             most == 0 ? "Adds a resource."
+                       : "Adds a resource, or all of an array of them, or, when one is refused, "
+                         "none. The answer to an array has one element for each, in their order.");
+  auto sent = add_schema(collection);
+  auto added = added_schema(collection);
+  if (most > 0) sent = one_or_many(sent, most);
+  if (most > 0) added = one_or_many(added, most);
+  add.body(body_of(std::move(sent)));
+  add.answers(201, with_header(answer("It is stored.", added), "Location"));
+  add.refusals({{"400", "bad-request"}, {"403", "forbidden"}});
+  if (!collection.id_of_client.is_null()) add.refusals({{"409", "conflict"}});
+  add.who(principals(collection.acl, "add"));
+  if (for_everybody(collection.acl, "add")) add.anonymous();
+  return add.said();
+}
+
 json collection_path(const Description& collection) {
   const auto& name = collection.collection;
   json path;
@@ -185,16 +213,7 @@ json collection_path(const Description& collection) {
   path["put"] = by_form.body(body_of(query_form(), as_form, /*required=*/false)).said();
   path["put"]["operationId"] = name + ".search";
   path["put"]["summary"] = "Searches the collection by a form, for filters of any length.";
-  if (collection.can_add) {
-    Method add(name, name + ".add", "Adds a resource.");
-    add.body(body_of(add_schema(collection)));
-    add.answers(201, with_header(answer("It is stored.", added_schema(collection)), "Location"));
-    add.refusals({{"400", "bad-request"}, {"403", "forbidden"}});
-    if (!collection.id_of_client.is_null()) add.refusals({{"409", "conflict"}});
-    add.who(principals(collection.acl, "add"));
-    if (for_everybody(collection.acl, "add")) add.anonymous();
-    path["post"] = add.said();
-  }
+  if (collection.can_add) path["post"] = add_method(collection);
   if (collection.can_bulk_delete) {
     Method remove(name, name + ".bulk-delete", "Deletes what a filter finds.");
     remove.parameter(reference("parameters/bulk")).parameter(reference("parameters/bulk-filter"));

@@ -25,7 +25,8 @@ json schemas() {
       "properties": {
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "message": {"type": "string", "description": "What was wrong, where, and what was expected."},
-        "resource-id": {"type": "string", "description": "What it is about, where that is known."}
+        "resource-id": {"type": "string", "description": "What it is about, where that is known."},
+        "element": {"type": "integer", "minimum": 0, "description": "Of the array that was sent, where it is about one of its elements."}
       },
       "required": ["status", "message"], "additionalProperties": false
     },

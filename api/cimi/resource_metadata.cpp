@@ -145,6 +145,8 @@ json capability(const char* name, json value, const char* text) {
 json capabilities_of(const Description& collection) {
   json list = json::array();
   list.push_back(capability("add", collection.can_add, "Resources can be added."));
+  list.push_back(capability("bulk-add", collection.most_added,
+                            "So many can be added by one request, as an array; 0: only one."));
   list.push_back(capability("edit", collection.can_edit, "Resources can be edited."));
   list.push_back(capability("delete", collection.can_delete, "Resources can be deleted."));
   list.push_back(capability("json-patch", collection.patchable,

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "api/cimi/answers.hpp"
-#include "api/cimi/call_reader.hpp"
 #include "api/cimi/cimi_error.hpp"
 #include "api/cimi/cloud_entry_point.hpp"
 #include "common/telemetry/log.hpp"
@@ -169,7 +168,8 @@ awaitable<http::Response> Service::dispatch(const http::Request& request, http::
   const std::string uri(request.path());
   if (route.kind == Kind::BadPath) throw bad_request("the path is not percent-encoded correctly");
   if (route.kind == Kind::UnknownResource) throw CimiError(404, "unknown resource", uri);
-  Call call = read_call(request, std::move(route), options_.body_limit);
+  const auto limits = body_limits(route);
+  Call call = read_call(request, std::move(route), limits);
   call.client = access::client_address(request, options_.forwarded_for);
   if (call.route.kind == Kind::CloudEntryPoint) co_return entry_point(call);
   const auto endpoint = endpoints_.find(call.route.collection);
@@ -224,6 +224,16 @@ awaitable<http::Response> Service::operate(Collection& collection, Call call) {
   const auto endpoint = resource_endpoints_.find(call.route.operation);
   if (endpoint != resource_endpoints_.end()) return endpoint->second(collection, std::move(call));
   return collection.operate(std::move(call));
+}
+
+BodyLimits Service::body_limits(const http::Route& route) const {
+  BodyLimits limits;
+  limits.one = options_.body_limit;
+  const auto found = described_.find(route.collection);
+  const bool many =
+      route.kind == Kind::Add && found != described_.end() && found->second.most_added > 0;
+  if (many) limits.many = std::max(options_.body_limit, options_.bulk_body_limit);
+  return limits;
 }
 
 http::Response Service::entry_point(const Call& call) const {

@@ -10,6 +10,7 @@
 
 #include "api/access/authentication.hpp"
 #include "api/access/client_address.hpp"
+#include "api/cimi/call_reader.hpp"
 #include "api/cimi/collection.hpp"
 #include "api/http/request.hpp"
 #include "api/http/response.hpp"
@@ -17,8 +18,9 @@
 namespace jobengine::api::cimi {
 
 struct ServiceOptions {
-  std::size_t body_limit = 1024 * 1024;  // also of an unpacked body
-  std::string since;                     // when this installation began
+  std::size_t body_limit = 1024 * 1024;           // also of an unpacked body
+  std::size_t bulk_body_limit = 8 * 1024 * 1024;  // of an array of resources to be added
+  std::string since;                              // when this installation began
   access::ForwardedFor forwarded_for = access::ForwardedFor::Ignored;
 };
 
@@ -58,6 +60,7 @@ class Service {
   awaitable<http::Response> ask(Collection& collection, Call call);
   awaitable<http::Response> operate(Collection& collection, Call call);
   http::Response entry_point(const Call& call) const;
+  BodyLimits body_limits(const http::Route& route) const;
 
   access::Authentication& authentication_;
   ServiceOptions options_;

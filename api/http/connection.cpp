@@ -125,7 +125,8 @@ awaitable<bool> Connection::serve_request() {
   Request request;
   HeldMemory held(rules_.shared.budget);
   {
-    RequestReader reader({options().header_limit, options().body_limit});
+    RequestReader reader({options().header_limit, options().body_limit, options().bulk_path,
+                          options().bulk_body_limit});
     const bool read = co_await read_request(reader, held);
     if (!read) co_return false;
     exchange.version = reader.version();

@@ -21,6 +21,8 @@ struct ListenerOptions {
   int threads = 1;
   std::size_t header_limit = 16 * 1024;            // request line and headers; more: 431
   std::size_t body_limit = 1024 * 1024;            // more: 413
+  std::string bulk_path;                           // a POST to it may be longer:
+  std::size_t bulk_body_limit = 0;                 // up to this, if it is more
   std::chrono::milliseconds idle_limit{30000};     // between two requests
   std::chrono::milliseconds request_limit{10000};  // from its first byte to its last; more: 408
   // For an answer, beside the time its length takes at this rate: who reads slowly gets it whole,

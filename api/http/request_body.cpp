@@ -30,6 +30,32 @@ bool nested_too_deep(std::string_view text) {
   return false;
 }
 
+constexpr const char* blanks = " \t\r\n";
+
+// The comma or bracket behind the element that begins at `at`; npos when there is none.
+std::size_t end_of_element(std::string_view text, std::size_t at) {
+  int depth = 0;
+  while ((at = text.find_first_of("\"[]{},", at)) != std::string_view::npos) {
+    const char c = text[at];
+    if (c == '"') {
+      // To the quote that ends the string.
+      while ((at = text.find_first_of("\"\\", at + 1)) != std::string_view::npos) {
+        if (text[at] == '"') break;
+        ++at;
+      }
+      if (at == std::string_view::npos) return at;
+    } else if (depth == 0 && (c == ',' || c == ']')) {
+      return at;
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+    ++at;
+  }
+  return at;
+}
+
 struct Inflater {
   z_stream stream{};
   bool ready = false;
@@ -49,6 +75,26 @@ std::optional<nlohmann::json> parse_json(std::string_view text) {
   auto document = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (document.is_discarded()) return std::nullopt;
   return document;
+}
+
+std::optional<std::vector<std::string_view>> array_elements(std::string_view text,
+                                                            std::size_t most) {
+  std::vector<std::string_view> elements;
+  auto at = text.find_first_not_of(blanks);
+  if (at == std::string_view::npos || text[at] != '[') return std::nullopt;
+  at = text.find_first_not_of(blanks, at + 1);
+  if (at == std::string_view::npos) return std::nullopt;
+  bool ended = text[at] == ']';
+  while (!ended) {
+    const auto end = end_of_element(text, at);
+    if (end == std::string_view::npos) return std::nullopt;
+    elements.push_back(text.substr(at, end - at));
+    if (elements.size() == most) return elements;
+    ended = text[end] == ']';
+    at = ended ? end : end + 1;
+  }
+  if (text.find_first_not_of(blanks, at + 1) != std::string_view::npos) return std::nullopt;
+  return elements;
 }
 
 Unpacked unpack_gzip(std::string_view packed, std::size_t limit) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace jobengine::api::http {
 
@@ -15,6 +16,12 @@ inline constexpr int deepest_json = 64;
 // Nothing for malformed JSON (text that is not UTF-8 is) and for
 // one nested deeper than `deepest_json`.
 std::optional<nlohmann::json> parse_json(std::string_view text);
+
+// The texts of the elements of a JSON array, at most so many of them, without looking at what they
+// are: each has to be parsed, and whoever does so finds one that is no JSON. Nothing when the text
+// is no array. They last as long as `text`.
+std::optional<std::vector<std::string_view>> array_elements(std::string_view text,
+                                                            std::size_t most);
 
 struct Unpacked {
   enum class Outcome { Ok, Malformed, TooLarge };

@@ -91,7 +91,8 @@ RequestReader::RequestReader(const RequestLimits& limits)
     : parser_(std::make_unique<Parser>()), limits_(limits) {
   constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
   parser_->parser.header_limit(static_cast<std::uint32_t>(std::min(limits.header, most)));
-  parser_->parser.body_limit(limits.body);
+  // Whose body it is shows when the header is read.
+  parser_->parser.body_limit(std::max(limits.body, limits.bulk_body));
   parser_->parser.eager(true);
 }
 
@@ -110,6 +111,7 @@ std::size_t RequestReader::take(std::string_view bytes) {
   bytes.remove_prefix(used);
   // What is wrong with the header is told first, also when the body came with it.
   if (parser.is_header_done() && !header_read_) header_read();
+  if (header_read_ && refusal_.status == 0) check_length();
   if (failure && failure != wire::error::need_more) {
     if (refusal_.status == 0) refusal_ = refusal_of(failure);
     return taken;
@@ -140,6 +142,24 @@ void RequestReader::header_read() {
   }
   wants_continue_ = message.version() >= 11 && !parser_->parser.is_done() &&
                     beast::iequals(message[wire::field::expect], "100-continue");
+}
+
+std::size_t RequestReader::body_limit() const {
+  const auto& message = parser_->message();
+  const std::string_view target(message.target().data(), message.target().size());
+  auto path = target.substr(0, target.find('?'));
+  if (path.ends_with('/')) path.remove_suffix(1);
+  const bool bulk = message.method() == wire::verb::post && path == limits_.bulk_path;
+  return bulk ? std::max(limits_.body, limits_.bulk_body) : limits_.body;
+}
+
+void RequestReader::check_length() {
+  const auto& parser = parser_->parser;
+  const std::uint64_t announced = parser.content_length().value_or(0);
+  const std::uint64_t length = std::max<std::uint64_t>(announced, parser.get().body().size());
+  if (length <= body_limit()) return;
+  refuse(413, "request body too large");
+  wants_continue_ = false;
 }
 
 bool RequestReader::wants_continue() {

@@ -13,6 +13,9 @@ namespace jobengine::api::http {
 struct RequestLimits {
   std::size_t header = 16 * 1024;  // request line and headers; more: 431
   std::size_t body = 1024 * 1024;  // more: 413
+  // Of a POST to this path, "/api/job", if that is more.
+  std::string_view bulk_path = {};
+  std::size_t bulk_body = 0;
 };
 
 // What is answered to a request that is none; the connection ends with it.
@@ -47,6 +50,9 @@ class RequestReader {
  private:
   void refuse(int status, const char* message) { refusal_ = {status, message}; }
   void header_read();
+  // Once the header is there.
+  std::size_t body_limit() const;
+  void check_length();
 
   struct Parser;
   std::unique_ptr<Parser> parser_;

@@ -44,9 +44,8 @@ constexpr std::array<std::string_view, std::tuple_size_v<ResourceWriter::Columns
     "awaits_entry", "created",    "updated",        "acl",      "state", "action",
     "target",       "parent_job", "execution_mode", "priority", "name"};
 
-ResourceWriter::Columns columns_of(const StoredDocument& stored, std::int64_t acl,
-                                   PlainColumns plain) {
-  return {std::int64_t{stored.awaits_entry ? 1 : 0},
+ResourceWriter::Columns columns_of(bool awaits_entry, std::int64_t acl, PlainColumns plain) {
+  return {std::int64_t{awaits_entry ? 1 : 0},
           plain.created,
           plain.updated,
           acl,
@@ -184,11 +183,13 @@ void ResourceWriter::remove(const Current& current) {
 
 void ResourceWriter::put(const StoredDocument& stored, const Current* before) {
   const auto collection = collection_of(stored.id);
-  const auto acl = acl_of(stored.document);
+  const auto acl = acl_of(claims_of(stored.document));
   auto plain = plain_columns(collection, stored.document);
   const DocumentKind kind{collection, acl, plain.state, plain.action};
-  const auto columns = columns_of(stored, acl, std::move(plain));
-  const auto row = before == nullptr ? insert(stored, columns) : before->row;
+  const auto columns = columns_of(stored.awaits_entry, acl, std::move(plain));
+  const auto row = before == nullptr
+                       ? insert(stored.id, stored.document.dump(), stored.revision, columns)
+                       : before->row;
   std::set<std::string> tags_before;
   if (before != nullptr) {
     update(stored, columns, *before);
@@ -199,22 +200,46 @@ void ResourceWriter::put(const StoredDocument& stored, const Current* before) {
   put_tags(row, tags_before, tags_of(collection, stored.document));
 }
 
-std::int64_t ResourceWriter::insert(const StoredDocument& stored, const Columns& columns) {
-  const auto text = stored.document.dump();
+std::vector<std::string> ResourceWriter::add(const std::vector<NewDocument>& documents) {
+  std::vector<std::string> there;
+  for (const auto& one : documents) {
+    if (!one.may_be_there) continue;
+    const Use get(get_);
+    get->bind(1, std::string_view(one.id));
+    if (get->step()) there.push_back(one.id);
+  }
+  if (!there.empty()) return there;
+  for (const auto& one : documents) {
+    const auto acl = acl_of(one.claims);
+    const auto columns = columns_of(one.awaits_entry, acl, one.plain);
+    const auto revision = next_revision();
+    const auto row = insert(one.id, one.text, revision, columns);
+    tally_.add({collection_of(one.id), acl, one.plain.state, one.plain.action}, 1);
+    put_tags(row, {}, one.tags);
+    if (!gathering_) continue;
+    const StoredDocument stored{one.id, nlohmann::json::parse(one.text), revision,
+                                one.awaits_entry};
+    note_change(one.id, &stored);
+  }
+  return there;
+}
+
+std::int64_t ResourceWriter::insert(std::string_view id, std::string_view text,
+                                    std::int64_t revision, const Columns& columns) {
   const Use insert(insert_);
-  insert->bind(1, std::string_view(stored.id));
-  insert->bind(2, std::string_view(text));
-  insert->bind(3, stored.revision);
+  insert->bind(1, id);
+  insert->bind(2, text);
+  insert->bind(3, revision);
   bind_columns(insert_, columns, nullptr);
   insert->bind(first_column_parameter + static_cast<int>(columns.size()),
-               std::string_view(collection_of(stored.id)));
+               std::string_view(collection_of(id)));
   return insert->step() ? insert->integer(0) : 0;
 }
 
 void ResourceWriter::update(const StoredDocument& stored, const Columns& columns,
                             const Current& before) {
   const auto columns_before =
-      columns_of(before.stored, before.kind.acl,
+      columns_of(before.stored.awaits_entry, before.kind.acl,
                  plain_columns(before.kind.collection, before.stored.document));
   std::string changes = "document = ?2, revision = ?3";
   for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -363,8 +388,7 @@ std::int64_t ResourceWriter::next_revision() {
   return ++revision_;
 }
 
-std::int64_t ResourceWriter::acl_of(const nlohmann::json& document) {
-  const auto claims = claims_of(document);
+std::int64_t ResourceWriter::acl_of(const std::map<std::string, Sees>& claims) {
   const auto key = key_of(claims);
   if (const auto known = acls_.find(key); known != acls_.end()) return known->second;
   std::int64_t acl = 0;

@@ -36,6 +36,8 @@ class ResourceWriter {
 
   // What the document is afterwards.
   std::optional<StoredDocument> apply(const Change& change);
+  // All of them, unless some are there already, whose ids are returned.
+  std::vector<std::string> add(const std::vector<NewDocument>& documents);
   // Unless the job is final, or was taken and given tags before we came to note its entry, its tags
   // become [path]; either way it waits no more. The revision
   // stays: who has just read the job and edits it with If-Match must not fail because of our
@@ -65,7 +67,8 @@ class ResourceWriter {
   std::optional<Current> current(const std::string& id);
   void put(const StoredDocument& stored, const Current* before);
   // Returns its row.
-  std::int64_t insert(const StoredDocument& stored, const Columns& columns);
+  std::int64_t insert(std::string_view id, std::string_view text, std::int64_t revision,
+                      const Columns& columns);
   // Writes those columns that differ.
   void update(const StoredDocument& stored, const Columns& columns, const Current& before);
   void remove(const Current& current);
@@ -76,7 +79,7 @@ class ResourceWriter {
   static std::string still_matching(const std::vector<std::int64_t>& rows,
                                     const Selection& selection);
   std::int64_t next_revision();
-  std::int64_t acl_of(const nlohmann::json& document);
+  std::int64_t acl_of(const std::map<std::string, Sees>& claims);
 
   Connection& connection_;
   Statement get_;

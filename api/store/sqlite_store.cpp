@@ -95,6 +95,20 @@ class SqliteStore : public Store {
     co_return std::move(request->results);
   }
 
+  awaitable<std::vector<std::string>> add(std::vector<NewDocument> documents) override {
+    struct Request {
+      std::vector<NewDocument> documents;
+      std::vector<std::string> there;
+    };
+    const auto request = std::make_shared<Request>();
+    request->documents = std::move(documents);
+    std::function<void(ResourceWriter&)> apply = [request](ResourceWriter& writer) {
+      request->there = writer.add(request->documents);
+    };
+    co_await write(std::move(apply), request->documents.size());
+    co_return std::move(request->there);
+  }
+
   awaitable<std::int64_t> remove_matching(SearchRequest request) override {
     BatchWrite remove = removal();
     const auto removed = co_await in_batches(std::move(request), std::move(remove), Pace());
@@ -138,7 +152,8 @@ class SqliteStore : public Store {
     std::function<void(ResourceWriter&)> apply = [made](ResourceWriter& writer) {
       for (const auto& entry : made) writer.note_entry(entry);
     };
-    co_await write(std::move(apply));
+    const auto documents = made.size();
+    co_await write(std::move(apply), documents);
   }
 
   awaitable<LogAppended> append_log(LogAppend append) override {
@@ -235,13 +250,15 @@ class SqliteStore : public Store {
     co_return total;
   }
 
-  // Queues the write and waits until it is durable; throws what it failed with.
-  awaitable<void> write(std::function<void(ResourceWriter&)> apply) {
+  // Queues the write and waits until it is durable; throws what it failed with. `documents`: how
+  // many it writes.
+  awaitable<void> write(std::function<void(ResourceWriter&)> apply, std::size_t documents = 1) {
     const runtime::Executor executor = co_await asio::this_coro::executor;
     const auto caller = std::make_shared<HandedOver>(executor);
     Write queued;
     queued.apply = std::move(apply);
     queued.caller = caller;
+    queued.documents = documents;
     enqueue(std::move(queued));
     HandedOver::Patience patience;
     patience.beginning = limits_.longest_wait;

@@ -14,6 +14,7 @@
 
 #include "api/filter/filter.hpp"
 #include "api/store/job_log.hpp"
+#include "api/store/new_document.hpp"
 #include "common/runtime/asio.hpp"
 #include "common/runtime/event.hpp"
 #include "common/telemetry/metrics.hpp"
@@ -178,6 +179,9 @@ class Store {
   // (nothing: absent).
   virtual awaitable<std::vector<std::optional<StoredDocument>>> change(
       std::vector<Change> changes) = 0;
+  // Adds all of them in one transaction, or none when documents of some of these ids are there:
+  // then it returns which.
+  virtual awaitable<std::vector<std::string>> add(std::vector<NewDocument> documents) = 0;
   // Removes what matches, in batches that let other writes through. Returns how many were removed.
   virtual awaitable<std::int64_t> remove_matching(SearchRequest request) = 0;
   // The same for what nobody waits for. What was removed before a failure stays removed.

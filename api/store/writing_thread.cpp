@@ -7,6 +7,8 @@ namespace {
 
 // A batch larger than this only makes its callers wait longer: the fsync is shared widely enough.
 constexpr std::size_t max_batch = 512;
+// Takes some milliseconds to write.
+constexpr std::size_t many_documents = 50;
 // While writes fail and nobody tries one.
 constexpr auto between_probes = std::chrono::seconds(1);
 
@@ -47,15 +49,21 @@ void WritingThread::observe(CommitObserver observer) {
 void WritingThread::enqueue(Write write) {
   {
     const std::lock_guard lock(mutex_);
-    if (queue_.size() >= most_waiting_) {
-      std::erase_if(queue_, [](const Write& one) -> bool { return one.caller->given_up(); });
+    if (waiting() >= most_waiting_) {
+      const auto given_up = [](const Write& one) -> bool { return one.caller->given_up(); };
+      std::erase_if(queue_, given_up);
+      std::erase_if(large_, given_up);
     }
-    if (queue_.size() >= most_waiting_) {
+    if (waiting() >= most_waiting_) {
       throw StoreUnavailable(
           StoreUnavailable::Cause::Busy,
-          "Too many writes wait: " + std::to_string(queue_.size()) + ". Try again later.");
+          "Too many writes wait: " + std::to_string(waiting()) + ". Try again later.");
     }
-    queue_.push_back(std::move(write));
+    if (write.documents >= many_documents) {
+      large_.push_back(std::move(write));
+    } else {
+      queue_.push_back(std::move(write));
+    }
   }
   changed_.notify_one();
 }
@@ -74,8 +82,14 @@ void WritingThread::run() {
 bool WritingThread::next(std::vector<Write>& batch) {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, between_probes,
-                    [this] { return stopping_ || !queue_.empty() || writer_.logs_left(); });
-  if (queue_.empty()) return !stopping_;
+                    [this] { return stopping_ || waiting() > 0 || writer_.logs_left(); });
+  if (waiting() == 0) return !stopping_;
+  large_last_ = !large_.empty() && (queue_.empty() || !large_last_);
+  if (large_last_) {
+    batch.push_back(std::move(large_.front()));
+    large_.pop_front();
+    return true;
+  }
   if (queue_.size() <= max_batch) {
     batch.swap(queue_);
     return true;

@@ -1,8 +1,10 @@
 // The one thread that writes: takes everything that is queued, applies it in one transaction,
-// commits with one fsync, and tells each caller. While it commits the next batch gathers.
+// commits with one fsync, and tells each caller. While it commits the next batch gathers. Writes of
+// many documents take turns with all others: none of these waits for more than one of those.
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -24,6 +26,8 @@ struct Write {
   // writing thread: after the commit, or with what failed.
   std::shared_ptr<HandedOver> caller;
   bool begun = false;
+  // How many documents it writes. One of many gets a transaction of its own.
+  std::size_t documents = 1;
 };
 
 class WritingThread {
@@ -43,6 +47,7 @@ class WritingThread {
   void run();
   // What is to be written next, when there is something. False: the end.
   bool next(std::vector<Write>& batch);
+  std::size_t waiting() const { return queue_.size() + large_.size(); }
   void write_batch(std::vector<Write>& batch);
   // One attempt. False when a write failed by itself (its failure is noted): without it, the rest
   // can be tried again. Throws when nothing can be written.
@@ -64,6 +69,8 @@ class WritingThread {
   std::mutex mutex_;  // guards the rest
   std::condition_variable changed_;
   std::vector<Write> queue_;
+  std::deque<Write> large_;
+  bool large_last_ = false;  // the batch before was one of these
   bool stopping_ = false;
 
   std::thread thread_;  // last: it uses everything above

@@ -36,6 +36,21 @@ TEST_CASE("body: brackets inside strings do not count as depth", "[api]") {
   CHECK(parse_json("{\"a\": \"" + std::string(1000, '[') + "\\\"[[\"}"));
 }
 
+TEST_CASE("body: the elements of an array are found wherever brackets and commas stand", "[api]") {
+  using Texts = std::vector<std::string_view>;
+  CHECK(array_elements(R"([])", 9) == Texts{});
+  CHECK(array_elements(" [ ]\n", 9) == Texts{});
+  CHECK(array_elements(R"([1,"a,]\\",{"b":[2,"\"]"]}])", 9) ==
+        Texts{"1", R"("a,]\\")", R"({"b":[2,"\"]"]})"});
+  CHECK(array_elements(R"([1,2,3])", 2) == Texts{"1", "2"});
+  CHECK(array_elements(R"([1,])", 9) == Texts{"1", ""});
+  for (const char* bad :
+       {"", "{}", "[", "[1", "[1,", "[1] 2", "[\"]", "[{]", "[[1]", "1]", "[}]"}) {
+    INFO(bad);
+    CHECK_FALSE(array_elements(bad, 9));
+  }
+}
+
 TEST_CASE("body: what is no JSON is refused", "[api]") {
   for (const char* bad : {"{", "{\"a\":}", "nul", "{} x", "[1,]", "\"\xff\"", "01"}) {
     CHECK_FALSE(parse_json(bad));

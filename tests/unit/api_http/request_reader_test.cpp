@@ -1,6 +1,8 @@
 #include "api/http/request_reader.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -232,6 +234,38 @@ TEST_CASE("request reader: 100-continue is asked for once, and only before a bod
       "PUT /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9999\r\n\r\n");
   CHECK_FALSE(refused.wants_continue());
   CHECK(refused.refusal().status == 413);
+}
+
+TEST_CASE("request reader: a POST to the path of bulk requests may be longer", "[api]") {
+  RequestLimits wider = limits;
+  wider.bulk_path = "/api/job";
+  wider.bulk_body = 5000;
+  const auto refusal = [&](const std::string& start, std::size_t length, bool announced) {
+    RequestReader reader(wider);
+    const std::string body(length, 'a');
+    const auto head = start + " HTTP/1.1\r\nHost: x\r\n";
+    std::array<char, 32> size{};
+    std::snprintf(size.data(), size.size(), "%zx\r\n", length);
+    const auto bytes =
+        announced
+            ? head + "Content-Length: " + std::to_string(length) + "\r\n\r\n" + body
+            : head + "Transfer-Encoding: chunked\r\n\r\n" + size.data() + body + "\r\n0\r\n\r\n";
+    const auto taken = reader.take(bytes);
+    const bool more = reader.refusal().status == 0 && !reader.done();
+    if (more) reader.take(std::string_view(bytes).substr(taken));
+    CHECK(reader.done() == (reader.refusal().status == 0));
+    return reader.refusal().status;
+  };
+  for (const bool announced : {true, false}) {
+    for (const char* bulk : {"POST /api/job", "POST /api/job/", "POST /api/job?a=b"}) {
+      CHECK(refusal(bulk, 5000, announced) == 0);
+      CHECK(refusal(bulk, 5001, announced) == 413);
+    }
+    for (const char* other : {"PUT /api/job", "POST /api/jobs", "POST /api/job/1", "POST /api"}) {
+      CHECK(refusal(other, 2000, announced) == 0);
+      CHECK(refusal(other, 2001, announced) == 413);
+    }
+  }
 }
 
 }  // namespace
