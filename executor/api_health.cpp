@@ -19,6 +19,7 @@ awaitable<cimi::Reply> WatchedClient::request(cimi::Request request) {
       telemetry::warning("the API does not answer", {{"error", reply.message}});
     }
     reachable_ = answered;
+    if (!answered && on_unreachable) on_unreachable();
   }
   co_return reply;
 }

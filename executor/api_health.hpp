@@ -1,6 +1,7 @@
 // Whether the API answers, and when to take jobs again after it did not.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "common/cimi/client.hpp"
@@ -16,6 +17,8 @@ class WatchedClient final : public cimi::Client {
   awaitable<cimi::Reply> request(cimi::Request request) override;
 
   bool reachable() const { return reachable_; }
+  // Called when it answers no more.
+  std::function<void()> on_unreachable;
   runtime::TimePoint last_answer() const { return last_answer_; }
 
  private:

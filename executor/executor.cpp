@@ -97,19 +97,27 @@ Executor::Executor(asio::io_context& loop, zookeeper::Session& session, queue::L
       logs_(client, background_, metrics.registry(), options_.logs),
       services_{loop,        client,          catalog, hosts_, cancellations_,
                 background_, options_.limits, logs_,   journal},
-      slots_(loop.get_executor()) {
+      slots_(loop.get_executor()),
+      finishing_(options_.slots + options_.further_finishing) {
   hosts_.on_stuck([this](std::size_t count) { metrics_.stuck_actions(count); });
   subscription_ = session.subscribe([this](zookeeper::SessionState state, zookeeper::Epoch) {
     if (state != zookeeper::SessionState::Expired) return;
     for (const auto& [run, held] : runs_) run->lock_lost("the session of the lock is over");
   });
+  client_.on_unreachable = [this] {
+    if (finishing_.count() > 0) not_now_.raise();
+  };
+}
+
+Executor::~Executor() {
+  client_.on_unreachable = nullptr;
 }
 
 awaitable<void> Executor::run(runtime::StopSignal& stop) {
   background_.spawn(cancellations_.run(idle_));
   background_.spawn(watch_api(client_, idle_));
   background_.spawn(watch_locks());
-  busy_slots_ = options_.slots;
+  under_way_ = options_.slots;
   deliver_kept_outcomes();
   for (std::size_t i = 0; i < options_.slots; ++i) slots_.spawn(serve_slot());
   co_await stop.requested().wait();
@@ -119,6 +127,7 @@ awaitable<void> Executor::run(runtime::StopSignal& stop) {
 awaitable<void> Executor::drain(runtime::StopSignal& stop) {
   telemetry::info("draining: no more jobs are taken", {{"running", runs_.size()}});
   draining_.raise();
+  not_now_.raise();
   const auto deadline = Clock::now() + options_.drain_timeout;
   co_await runtime::Event::wait_either(idle_, stop.at_once(), deadline);
   if (!idle_.raised()) {
@@ -165,9 +174,11 @@ std::string Executor::not_ready_because() const {
 // ---- one slot
 
 awaitable<void> Executor::serve_slot() {
-  while (!draining_.raised()) {
+  bool finishing = false;
+  while (!finishing && !draining_.raised()) {
     co_await pause_.over(draining_);
-    std::optional<queue::TakenEntry> taken = co_await queue_.take(draining_);
+    co_await await_outcomes();
+    std::optional<queue::TakenEntry> taken = co_await queue_.take(not_now_);
     if (!taken) continue;
     queue::TakenEntry entry = std::move(*taken);
     if (not_before(entry)) {
@@ -179,20 +190,56 @@ awaitable<void> Executor::serve_slot() {
       co_await finish(std::move(entry), std::move(early));
       continue;
     }
-    co_await work_on(std::move(entry));
+    constexpr bool in_slot = true;
+    co_await work_on(std::move(entry), in_slot, finishing);
   }
-  if (--busy_slots_ == 0) idle_.raise();
+  if (finishing) {
+    finishing_.end();
+    metrics_.finishing_jobs(finishing_.count());
+  }
+  end_of_work();
 }
 
-awaitable<void> Executor::work_on(queue::TakenEntry entry) {
+// An API that is away is asked for what it owes to outcomes before more is begun.
+awaitable<void> Executor::await_outcomes() {
+  while (!draining_.raised() && finishing_.count() > 0 && !client_.reachable()) {
+    co_await finishing_.one_ends(draining_);
+  }
+  if (!draining_.raised()) not_now_.reset();
+}
+
+// To a coroutine of its own: this one sees to the outcome of its run.
+bool Executor::pass_on_slot() {
+  if (!finishing_.begin()) return false;
+  metrics_.finishing_jobs(finishing_.count());
+  ++under_way_;
+  slots_.spawn(serve_slot());
+  return true;
+}
+
+void Executor::end_of_work() {
+  if (--under_way_ == 0) idle_.raise();
+}
+
+awaitable<void> Executor::work_on(queue::TakenEntry entry, bool in_slot, bool& finishing) {
   const auto started = Clock::now();
   if (!entry.record_complaint().empty()) {
     telemetry::warning("the attempt record of an entry is no use and counts as none",
                        {{"entry", entry.name().text()}, {"error", entry.record_complaint()}});
   }
   metrics_.run_started();
+  bool running = true;
+  const auto leave = [&] {
+    if (std::exchange(running, false)) metrics_.run_left();
+  };
+  std::function<void()> action_over = [&] {
+    if (!in_slot || !pass_on_slot()) return;
+    finishing = true;
+    leave();
+  };
   std::string action;
-  Outcome outcome = co_await run_entry(entry, action);
+  Outcome outcome = co_await run_entry(entry, std::move(action_over), action);
+  leave();
   if (outcome.api_trouble) {
     pause_.trouble();
   } else if (outcome.fate == EntryFate::Consume && !action.empty()) {
@@ -205,7 +252,8 @@ awaitable<void> Executor::work_on(queue::TakenEntry entry) {
   co_await finish(std::move(entry), std::move(outcome));
 }
 
-awaitable<Outcome> Executor::run_entry(const queue::TakenEntry& entry, std::string& action) {
+awaitable<Outcome> Executor::run_entry(const queue::TakenEntry& entry,
+                                       std::function<void()> action_over, std::string& action) {
   if (!job::is_job_id(entry.data())) co_return garbage_entry(entry.data());
   const EntryHold hold(queue_, session_, entry);
   EntryAttempts attempts(queue_, entry, options_.logs.executor);
@@ -215,6 +263,7 @@ awaitable<Outcome> Executor::run_entry(const queue::TakenEntry& entry, std::stri
   request.attempts = &attempts;
   request.entry = entry.name();
   request.given_up = why_given_up(entry);
+  request.action_over = std::move(action_over);
   if (entry.attempt() > 1) {
     const bool ours = co_await note_begin(attempts, entry.attempt());
     if (!ours) co_return lease_lost();
@@ -350,9 +399,11 @@ awaitable<void> Executor::deliver(queue::EntryName name) {
     co_await finish(std::move(*entry), std::move(untouched));
     co_return;
   }
-  ++busy_slots_;
-  co_await work_on(std::move(*entry));
-  if (--busy_slots_ == 0) idle_.raise();
+  ++under_way_;
+  constexpr bool in_slot = false;
+  bool finishing = false;
+  co_await work_on(std::move(*entry), in_slot, finishing);
+  end_of_work();
 }
 
 // ---- the end of an entry

@@ -1,6 +1,7 @@
 // Slots that take entries and run their jobs, and the end of it all (drain).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -14,12 +15,16 @@
 #include "executor/api_health.hpp"
 #include "executor/entry_backoff.hpp"
 #include "executor/executor_metrics.hpp"
+#include "executor/finishing.hpp"
 #include "executor/job_run.hpp"
 
 namespace jobengine::executor {
 
 struct ExecutorOptions {
   std::size_t slots = 1;
+  // Runs whose outcome is on its way to the API while their slot is at work on another job, beyond
+  // one for each slot. Of more, each keeps its slot until its end.
+  std::size_t further_finishing = 64;
   // Entries that wait for their retry under our lock; more wait in the queue.
   std::size_t most_parked = 1000;
   runtime::Duration drain_timeout = std::chrono::minutes(2);
@@ -40,6 +45,7 @@ class Executor {
   Executor(asio::io_context& loop, zookeeper::Session& session, queue::LockingQueue& queue,
            WatchedClient& client, const Catalog& catalog, ExecutorMetrics& metrics,
            OutcomeJournal* journal, ExecutorOptions options);
+  ~Executor();
 
   // Works until `stop` is requested and the drain is over. The session is closed then.
   awaitable<void> run(runtime::StopSignal& stop);
@@ -60,7 +66,11 @@ class Executor {
     runtime::Event ended;
   };
 
+  // Takes and runs entries until the drain, or until its slot was passed on.
   awaitable<void> serve_slot();
+  awaitable<void> await_outcomes();
+  bool pass_on_slot();
+  void end_of_work();
   void deliver_kept_outcomes();
   awaitable<std::optional<queue::TakenEntry>> take_kept(queue::EntryName name);
   awaitable<void> deliver(queue::EntryName name);
@@ -68,8 +78,10 @@ class Executor {
   awaitable<void> watch_lock(std::shared_ptr<RunUnderWay> run);
   // Nothing: it may be run now.
   static std::optional<queue::WallTime> not_before(const queue::TakenEntry& entry);
-  awaitable<void> work_on(queue::TakenEntry entry);
-  awaitable<Outcome> run_entry(const queue::TakenEntry& entry, std::string& action);
+  // A run that is not in a slot has none to pass on. `finishing` is set when it has been.
+  awaitable<void> work_on(queue::TakenEntry entry, bool in_slot, bool& finishing);
+  awaitable<Outcome> run_entry(const queue::TakenEntry& entry, std::function<void()> action_over,
+                               std::string& action);
   awaitable<Outcome> run_job(JobRun& run, const queue::TakenEntry& entry);
   // Of an entry that was taken before: this attempt, too, is to be known. False: not ours any more.
   awaitable<bool> note_begin(EntryAttempts& attempts, std::int32_t attempt);
@@ -99,14 +111,16 @@ class Executor {
 
   zookeeper::Session::Subscription subscription_;
   runtime::TaskGroup slots_;
-  std::size_t busy_slots_ = 0;
+  Finishing finishing_;
+  std::size_t under_way_ = 0;  // slots, and runs that have none
   std::map<JobRun*, std::shared_ptr<RunUnderWay>> runs_;
   std::mt19937_64 random_{std::random_device{}()};
   std::size_t awaited_documents_ = 0;
   std::size_t parked_ = 0;
   bool stopping_ = false;    // the drain took too long: actions are stopped
   runtime::Event draining_;  // nothing is taken any more
-  runtime::Event idle_;      // every slot has ended
+  runtime::Event not_now_;   // what slots wait for in the queue is given up, perhaps for a while
+  runtime::Event idle_;      // nothing is under way any more
 };
 
 }  // namespace jobengine::executor

@@ -11,7 +11,10 @@ class ExecutorMetrics {
  public:
   ExecutorMetrics(telemetry::Metrics& metrics, std::size_t slots);
   void run_started();
+  // It needs its slot no more.
+  void run_left();
   void run_ended(RunResult result, runtime::Duration time);
+  void finishing_jobs(std::size_t count);
   void idle_hosts(std::size_t count);
   void stuck_actions(std::size_t count);
   telemetry::Metrics& registry() const { return metrics_; }
@@ -20,6 +23,7 @@ class ExecutorMetrics {
  private:
   telemetry::Metrics& metrics_;
   telemetry::Gauge& running_gauge_;
+  telemetry::Gauge& finishing_gauge_;
   telemetry::Gauge& idle_hosts_;
   telemetry::Gauge& stuck_actions_;
   telemetry::Histogram& run_seconds_;

@@ -46,6 +46,7 @@ awaitable<Outcome> JobRun::run() {
   if (!outcome) outcome = co_await start();
   if (!outcome) {
     const ActionEnd end = co_await perform();
+    if (request_.action_over) request_.action_over();
     outcome = after_action(end, *job_, retry_situation());
     if (outcome->fate == EntryFate::Park) outcome = co_await keep_retry(*outcome, end);
   }

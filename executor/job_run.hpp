@@ -1,6 +1,7 @@
 // The story of one job, from its id to a recorded outcome. The file to read first.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -52,6 +53,9 @@ struct RunRequest {
   std::optional<queue::EntryName> entry;
   // Why the job is given up without a run, for people; empty: it is run.
   std::string given_up;
+  // Called once the action has ended and nothing but its outcome is left to be dealt with; not
+  // called for jobs that are not run.
+  std::function<void()> action_over;
 };
 
 // Lives on the loop. Writes nothing once `hold` does not hold any more.

@@ -1,0 +1,228 @@
+// An executor whose API is in memory and its queue in a real ZooKeeper: what a slot waits for, and
+// what it does not.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "common/zookeeper/lasting_session.hpp"
+#include "executor/executor.hpp"
+#include "executor/plugins/catalog_keeper.hpp"
+#include "tests/integration/executor/bench.hpp"
+#include "tests/servers/zookeeper_server.hpp"
+#include "tests/support/loop_test.hpp"
+
+using namespace jobengine;
+using namespace jobengine::executor;
+using namespace jobengine::tests;
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+namespace {
+
+zookeeper::SessionOptions session_options() {
+  return zookeeper::parse_hosts({ZooKeeperServer::shared().fresh_chroot()});
+}
+
+// Lives on the loop, for one test.
+struct Engine {
+  explicit Engine(asio::io_context& event_loop)
+      : loop(event_loop),
+        session(zookeeper::make_session(loop, session_options())),
+        queue(*session),
+        client(api),
+        stop(loop),
+        running(loop.get_executor()) {}
+
+  awaitable<void> start(ExecutorOptions options) {
+    std::vector<ActionDirectory> directories;
+    directories.push_back({good_plugins(), true});
+    HostCommand command = host_command();
+    catalog = co_await scan_actions(loop, std::move(command), std::move(directories));
+    options.host_command = host_command();
+    options.logs.executor = "overlap";
+    executor_metrics.emplace(metrics, options.slots);
+    executor.emplace(loop, *session, queue, client, catalog, *executor_metrics, nullptr,
+                     std::move(options));
+    running.spawn(run());
+  }
+  awaitable<void> run() {
+    co_await executor->run(stop);
+    ended = true;
+  }
+  awaitable<std::string> submit(std::string action) {
+    std::string id = api.add_job(action);
+    co_await queue.put(id, 10);
+    co_return id;
+  }
+  std::string state(const std::string& id) { return api.job(id)["state"]; }
+  bool all_done(const std::vector<std::string>& ids) {
+    return std::all_of(ids.begin(), ids.end(),
+                       [this](const std::string& id) { return state(id) == "SUCCESS"; });
+  }
+  awaitable<bool> emptied() {
+    for (int i = 0; i < 1000; ++i) {
+      const queue::Depth depth = co_await queue.depth();
+      if (depth.entries + depth.taken == 0) co_return true;
+      co_await never.wait_for(10ms);
+    }
+    co_return false;
+  }
+  awaitable<void> rest(runtime::Duration time) { co_await never.wait_for(time); }
+  // Also closes the session.
+  awaitable<void> end() {
+    stop.request();
+    co_await running.join();
+  }
+
+  asio::io_context& loop;
+  std::unique_ptr<zookeeper::Session> session;
+  queue::LockingQueue queue;
+  MemoryApi api;
+  WatchedClient client;
+  Catalog catalog;
+  telemetry::Metrics metrics;
+  std::optional<ExecutorMetrics> executor_metrics;
+  std::optional<Executor> executor;
+  runtime::StopSignal stop;
+  bool ended = false;
+  runtime::Event never;
+  runtime::TaskGroup running;
+};
+
+bool is_outcome(const cimi::Request& request) {
+  return request.method == "PUT" && request.body.find("SUCCESS") != std::string::npos;
+}
+
+// Keeps the answers to outcomes back until it is opened, those of `only` or of every job.
+struct Gate {
+  std::set<std::string> arrived;
+  std::shared_ptr<runtime::Event> opened = std::make_shared<runtime::Event>();
+
+  std::function<MemoryApi::Trouble(const cimi::Request&)> watch(std::string only = "") {
+    return [this, only = std::move(only)](const cimi::Request& request) {
+      MemoryApi::Trouble none;
+      const bool wanted = only.empty() || request.path == only;
+      if (!wanted || !is_outcome(request) || opened->raised()) return none;
+      arrived.insert(request.path);
+      none.until = opened;
+      return none;
+    };
+  }
+};
+
+ExecutorOptions one_slot() {
+  ExecutorOptions options;
+  options.slots = 1;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("executor: a slot is free for the next job while an outcome is on its way") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    Engine engine(loop);
+    const std::string first = co_await engine.submit("test_ok");
+    Gate gate;
+    engine.api.trouble = gate.watch(first);
+    co_await engine.start(one_slot());
+    const bool arrived = co_await eventually([&] { return !gate.arrived.empty(); });
+    REQUIRE(arrived);
+    const std::string second = co_await engine.submit("test_ok");
+    const bool overtaken = co_await eventually([&] { return engine.state(second) == "SUCCESS"; });
+    CHECK(overtaken);
+    CHECK(engine.state(first) == "RUNNING");
+    const auto finishing = [&engine](const char* count) {
+      const std::string line = std::string("\njobengine_executor_finishing_jobs ") + count + "\n";
+      return engine.metrics.exposition().find(line) != std::string::npos;
+    };
+    const bool counted = co_await eventually([&] { return finishing("1"); });
+    CHECK(counted);
+    gate.opened->raise();
+    const bool empty = co_await engine.emptied();
+    CHECK(empty);
+    CHECK(engine.state(first) == "SUCCESS");
+    const bool none_left = co_await eventually([&] { return finishing("0"); });
+    CHECK(none_left);
+    co_await engine.end();
+  });
+}
+
+TEST_CASE("executor: with as many outcomes on their way as there may be, no more jobs are taken") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    Engine engine(loop);
+    std::vector<std::string> ids;
+    for (int i = 0; i < 6; ++i) ids.push_back(co_await engine.submit("test_ok"));
+    Gate gate;
+    engine.api.trouble = gate.watch();
+    ExecutorOptions options = one_slot();
+    options.further_finishing = 1;
+    co_await engine.start(std::move(options));
+    // Two beside the slot, and the one that keeps it.
+    const bool full = co_await eventually([&] { return gate.arrived.size() == 3; });
+    REQUIRE(full);
+    co_await engine.rest(300ms);
+    CHECK(gate.arrived.size() == 3);
+    const queue::Depth depth = co_await engine.queue.depth();
+    CHECK(depth.taken == 3);
+    gate.opened->raise();
+    const bool done = co_await eventually([&] { return engine.all_done(ids); });
+    CHECK(done);
+    const bool empty = co_await engine.emptied();
+    CHECK(empty);
+    co_await engine.end();
+  });
+}
+
+TEST_CASE("executor: while outcomes wait for an API that is away, nothing is taken") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    Engine engine(loop);
+    const std::string first = co_await engine.submit("test_ok");
+    bool away = false;
+    bool touched = false;
+    std::string second;
+    engine.api.trouble = [&](const cimi::Request& request) {
+      MemoryApi::Trouble trouble;
+      away = away || (is_outcome(request) && second.empty());
+      if (!away) return trouble;
+      touched = touched || request.path == second;
+      trouble.kind = cimi::ReplyKind::Unreachable;
+      return trouble;
+    };
+    co_await engine.start(one_slot());
+    const bool gone = co_await eventually([&] { return away; });
+    REQUIRE(gone);
+    second = engine.api.add_job("test_ok");
+    co_await engine.queue.put(second, 10);
+    co_await engine.rest(300ms);
+    CHECK_FALSE(touched);
+    const queue::Depth depth = co_await engine.queue.depth();
+    CHECK(depth.taken == 1);
+    away = false;
+    const bool empty = co_await engine.emptied();
+    CHECK(empty);
+    CHECK(engine.state(first) == "SUCCESS");
+    CHECK(engine.state(second) == "SUCCESS");
+    co_await engine.end();
+  });
+}
+
+TEST_CASE("executor: a drain waits for outcomes on their way") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    Engine engine(loop);
+    const std::string first = co_await engine.submit("test_ok");
+    Gate gate;
+    engine.api.trouble = gate.watch();
+    co_await engine.start(one_slot());
+    const bool arrived = co_await eventually([&] { return !gate.arrived.empty(); });
+    REQUIRE(arrived);
+    engine.stop.request();
+    co_await engine.rest(200ms);
+    CHECK_FALSE(engine.ended);
+    CHECK(engine.state(first) == "RUNNING");
+    gate.opened->raise();
+    const bool ended = co_await eventually([&] { return engine.ended; });
+    CHECK(ended);
+    CHECK(engine.state(first) == "SUCCESS");
+    co_await engine.end();
+  });
+}
