@@ -293,6 +293,10 @@ CClientSession::CClientSession(asio::io_context& loop, const std::string& addres
     throw runtime::Failure("cannot start a ZooKeeper session with " + addresses + ": " +
                            std::strerror(errno));
   }
+  // By itself the library resolves what it was given with every event of its connection.
+  // set_addresses() is how it learns of other ones.
+  constexpr int never = -1;
+  zoo_set_servers_resolution_delay(state_->handle, never);
 }
 
 CClientSession::~CClientSession() {
