@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <random>
 #include <utility>
 
 #include "common/runtime/backoff.hpp"
@@ -282,8 +281,8 @@ RetrySituation JobRun::retry_situation() const {
   if (request_.attempts == nullptr) return situation;
   situation.possible = true;
   situation.done = request_.attempts->record().retries;
-  std::mt19937_64 random(std::random_device{}());
-  situation.chance = std::uniform_real_distribution<double>(0.0, 1.0)(random);
+  constexpr double seeds = 18446744073709551616.0;  // 2^64
+  situation.chance = static_cast<double>(runtime::fresh_seed()) / seeds;
   return situation;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <random>
 
 #include "common/runtime/asio.hpp"
@@ -16,10 +17,14 @@ struct BackoffLimits {
       0.4;  // each delay is shortened by up to this share, so that a fleet does not march in step
 };
 
+// Another one with each call, and in each process; no syscall, unlike std::random_device. [any
+// thread]
+std::uint64_t fresh_seed();
+
 // Pure: no clock, no I/O.
 class Backoff {
  public:
-  explicit Backoff(BackoffLimits limits, std::uint64_t seed = std::random_device{}());
+  explicit Backoff(BackoffLimits limits, std::uint64_t seed = fresh_seed());
 
   // The delay before the next try; grows with every call.
   Duration next();
@@ -29,7 +34,9 @@ class Backoff {
 
  private:
   BackoffLimits limits_;
-  std::mt19937_64 random_;
+  std::uint64_t seed_;
+  std::optional<std::mt19937_64>
+      random_;  // made with the first delay: most are never asked for one
   unsigned tries_ = 0;
 };
 
