@@ -32,6 +32,12 @@ struct Run {
     if (failure || (load.most_requests > 0 && sent >= load.most_requests)) return false;
     return runtime::Clock::now() - begun < load.length;
   }
+
+  runtime::TimePoint due(std::size_t n) const {
+    if (load.per_second <= 0) return begun;
+    const std::chrono::duration<double> later(static_cast<double>(n) / load.per_second);
+    return begun + std::chrono::duration_cast<runtime::Duration>(later);
+  }
 };
 
 awaitable<void> keep_asking(asio::io_context& loop, Run& run) {
@@ -40,8 +46,12 @@ awaitable<void> keep_asking(asio::io_context& loop, Run& run) {
   co_await socket.async_connect(server, use_awaitable);
   socket.set_option(tcp::no_delay(true));
   boost::beast::flat_buffer buffer;
+  asio::steady_timer clock(loop);
   while (run.goes_on()) {
-    const std::string request = run.load.request(run.sent++);
+    const std::size_t number = run.sent++;
+    clock.expires_at(run.due(number));
+    if (run.load.per_second > 0) co_await clock.async_wait(use_awaitable);
+    const std::string request = run.load.request(number);
     const auto asked = runtime::Clock::now();
     const auto bytes = asio::buffer(request);
     co_await asio::async_write(socket, bytes, use_awaitable);

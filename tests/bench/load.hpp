@@ -15,6 +15,7 @@ struct Load {
   int connections = 1;
   runtime::Duration length = std::chrono::seconds(3);
   std::size_t most_requests = 0;  // 0: as many as there is time for
+  double per_second = 0;          // requests, sent evenly; 0: as fast as they are answered
   // The bytes of the n-th request; called on one thread.
   std::function<std::string(std::size_t n)> request;
 };

@@ -28,33 +28,38 @@ async def ask(port, word, seconds=1.0):
         return ''
 
 
+def write(folder, name, text):
+    with open(os.path.join(folder, name), 'w', encoding='ascii') as file:
+        file.write(text)
+
+
+def server_program(folder, number, settings, java_options, restart_after):
+    """A server with files in `folder`/zookeeper-`number`; `settings`: further lines of its zoo.cfg."""
+    if not os.path.exists(JAR):
+        raise NotPossible(f'ZooKeeper is not installed: {JAR} is missing (Debian package libzookeeper-java)')
+    home = os.path.join(folder, f'zookeeper-{number}')
+    os.makedirs(os.path.join(home, 'data'))
+    write(home, 'data/myid', f'{number}\n')
+    write(home, 'log4j.properties', LOGGING)
+    write(home, 'zoo.cfg', '\n'.join([f'dataDir={home}/data', 'clientPortAddress=127.0.0.1', 'maxClientCnxns=0',
+                                      'admin.enableServer=false', '4lw.commands.whitelist=ruok,srvr,mntr,cons',
+                                      *settings]) + '\n')
+    command = ['java', *java_options, '-Dzookeeper.jmx.log4j.disable=true',
+               f'-Dlog4j.configuration=file:{home}/log4j.properties', '-cp', JAR,
+               'org.apache.zookeeper.server.quorum.QuorumPeerMain', f'{home}/zoo.cfg']
+    log = os.path.join(folder, f'zookeeper-{number}.log')
+    return Program(f'zookeeper-{number}', command, log, environment_without_settings(), restart_after)
+
+
 class Ensemble:
     def __init__(self, folder, ports, restart_after, tick_ms=500, size=3):
-        if not os.path.exists(JAR):
-            raise NotPossible(f'ZooKeeper is not installed: {JAR} is missing (Debian package libzookeeper-java)')
         self.ports = [ports.one() for _ in range(size)]
         peers = [f'server.{number}=127.0.0.1:{ports.one()}:{ports.one()}' for number in range(1, size + 1)]
-        self.servers = []
-        for number, port in enumerate(self.ports, 1):
-            home = os.path.join(folder, f'zookeeper-{number}')
-            os.makedirs(os.path.join(home, 'data'))
-            self._write(home, 'data/myid', f'{number}\n')
-            self._write(home, 'log4j.properties', LOGGING)
-            self._write(home, 'zoo.cfg', '\n'.join([
-                f'tickTime={tick_ms}', 'initLimit=20', 'syncLimit=6', f'dataDir={home}/data', f'clientPort={port}',
-                'clientPortAddress=127.0.0.1', 'maxClientCnxns=0', 'admin.enableServer=false', 'forceSync=no',
-                '4lw.commands.whitelist=ruok,srvr,mntr', *peers]) + '\n')
-            command = ['java', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
-                       '-Dzookeeper.jmx.log4j.disable=true', f'-Dlog4j.configuration=file:{home}/log4j.properties',
-                       '-cp', JAR, 'org.apache.zookeeper.server.quorum.QuorumPeerMain', f'{home}/zoo.cfg']
-            log = os.path.join(folder, f'zookeeper-{number}.log')
-            self.servers.append(Program(f'zookeeper-{number}', command, log, environment_without_settings(),
-                                        restart_after))
-
-    @staticmethod
-    def _write(home, name, text):
-        with open(os.path.join(home, name), 'w', encoding='ascii') as file:
-            file.write(text)
+        self.servers = [
+            server_program(folder, number, [f'tickTime={tick_ms}', 'initLimit=20', 'syncLimit=6',
+                                            f'clientPort={port}', 'forceSync=no', *peers],
+                           ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'], restart_after)
+            for number, port in enumerate(self.ports, 1)]
 
     @property
     def hosts(self):

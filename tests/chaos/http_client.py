@@ -9,9 +9,10 @@ ADMINISTRATOR = {'nuvla-authn-info': 'group/nuvla-admin group/nuvla-admin'}
 
 
 class Answer:
-    def __init__(self, status, document):
+    def __init__(self, status, document, body=b''):
         self.status = status
         self.document = document
+        self.body = body
 
 
 async def request(port, method, path, document=None, headers=None, seconds=10.0):
@@ -34,7 +35,7 @@ async def request(port, method, path, document=None, headers=None, seconds=10.0)
                 parsed = json.loads(answer.body) if answer.body else None
             except ValueError:
                 parsed = None
-            return Answer(answer.status, parsed)
+            return Answer(answer.status, parsed, answer.body)
         finally:
             writer.close()
     try:

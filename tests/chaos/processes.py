@@ -45,6 +45,7 @@ class FreePorts:
 
 class Program:
     """One program that is kept running: what ends is started again after `restart_after()` seconds, unless it is held.
+    With None for `restart_after` it is not.
 
     deaths: (boot time, exit code or -signal, why) of every end; `why` is what this harness did, '' when it did nothing.
     """
@@ -98,7 +99,7 @@ class Program:
         self.process = None
         self.stopped = False
         self._ended.set()
-        if not self.held:
+        if not self.held and self.restart_after is not None:
             self._restart = asyncio.get_running_loop().call_later(self.restart_after(), self._start_again)
 
     def _start_again(self):
