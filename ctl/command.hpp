@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -26,6 +27,8 @@ struct SubmitCommand {
   std::optional<int> priority;
   std::string mode;  // push, pull, mixed; "": the API's default
   bool wait = false;
+  std::optional<std::int64_t> count;  // so many equal jobs
+  std::string from_file;              // the jobs of this file, "-": standard input; "": none
 };
 
 struct ListCommand {

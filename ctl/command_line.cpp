@@ -22,6 +22,7 @@ using configuration::UsageError;
 constexpr const char* footer = R"(Examples:
   jobctl submit dummy_test_action --payload '{"duration": 2}' --wait
   jobctl submit run_command --payload '{"argv": ["uname", "-a"]}' --wait
+  jobctl submit --from-file jobs.jsonl
   jobctl list --state FAILED --last 50
   jobctl show 0195e9a2-5c1b-7d2e-9f00-3a5b7c9d1e2f
   jobctl logs --follow 0195e9a2-5c1b-7d2e-9f00-3a5b7c9d1e2f
@@ -96,6 +97,7 @@ struct Parsed {
   SubmitCommand submit;
   std::string payload_argument;
   int priority = 0;
+  std::int64_t count = 0;
   ListCommand list;
   ShowCommand show;
   LogsCommand logs;
@@ -139,7 +141,7 @@ void declare_logs_command(CLI::App& app, LogsCommand& to) {
 
 void declare_job_commands(CLI::App& app, Parsed& to) {
   auto* submit = app.add_subcommand("submit", "Create a job");
-  submit->add_option("ACTION", to.submit.action, "The action to run")->required();
+  submit->add_option("ACTION", to.submit.action, "The action to run");
   submit->add_option("--target", to.submit.target, "The target resource, e.g. deployment/1234")
       ->type_name("HREF");
   submit
@@ -154,7 +156,18 @@ void declare_job_commands(CLI::App& app, Parsed& to) {
       ->check(CLI::IsMember({"push", "pull", "mixed"}))
       ->type_name("MODE");
   submit->add_flag("--wait", to.submit.wait,
-                   "Wait for its end; exit 0 for SUCCESS, 3 for FAILED, 4 for CANCELED");
+                   "Wait for its end; exit 0 for SUCCESS, 3 for FAILED, 4 for CANCELED. Of many: 0 "
+                   "when all ended SUCCESS, 3 when one FAILED, else 4");
+  submit->add_option("--count", to.count, "Create so many equal jobs")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{100'000'000}))
+      ->type_name("N");
+  submit
+      ->add_option("--from-file", to.submit.from_file,
+                   "Create the jobs of this file (-: standard input), instead of ACTION and the "
+                   "options above: a JSON document a line, or a JSON array of them, with action, "
+                   "target, payload, priority, mode, name and any other attribute of a job")
+      ->type_name("FILE");
+  submit->add_flag_callback("--json", [&to] { to.output = "json"; }, "The same as --output json");
 
   auto* list = app.add_subcommand("list", "List jobs, newest first");
   list->add_option("--state", to.list.states,
@@ -286,12 +299,29 @@ void declare_system_commands(CLI::App& app, Parsed& to) {
   health->add_flag("--ready", to.health.ready, "Ask whether it is ready instead");
 }
 
+// What describes one job says nothing to a file of them.
+void check_submit(const CLI::App& subcommand, const SubmitCommand& submit) {
+  if (subcommand.count("--from-file") == 0) {
+    if (submit.action.empty()) throw UsageError("submit: ACTION or --from-file FILE is required");
+    return;
+  }
+  if (submit.from_file.empty()) throw UsageError("--from-file: the name of a file is missing");
+  for (const char* other :
+       {"ACTION", "--target", "--payload", "--name", "--priority", "--mode", "--count"}) {
+    if (subcommand.count(other) == 0) continue;
+    throw UsageError(std::string("submit: --from-file does not go with ") + other +
+                     ": the file says what each job is");
+  }
+}
+
 Command chosen(const std::string& name, Parsed& parsed, const CLI::App& subcommand) {
   if (name == "submit") {
     if (!parsed.payload_argument.empty() || subcommand.count("--payload") > 0) {
       parsed.submit.payload = read_payload(parsed.payload_argument);
     }
     if (subcommand.count("--priority") > 0) parsed.submit.priority = parsed.priority;
+    if (subcommand.count("--count") > 0) parsed.submit.count = parsed.count;
+    check_submit(subcommand, parsed.submit);
     return parsed.submit;
   }
   if (name == "list") {

@@ -5,10 +5,9 @@
 #include "common/runtime/stop_signal.hpp"
 #include "ctl/api_access.hpp"
 #include "ctl/commands.hpp"
+#include "ctl/commands/submit_many.hpp"
 
 namespace jobengine::ctl {
-
-namespace {
 
 nlohmann::json document_of(const SubmitCommand& command) {
   nlohmann::json job = {{"action", command.action}};
@@ -19,6 +18,8 @@ nlohmann::json document_of(const SubmitCommand& command) {
   if (!command.mode.empty()) job["execution-mode"] = command.mode;
   return job;
 }
+
+namespace {
 
 void print_result(const nlohmann::json& job, Output output) {
   if (output == Output::Json) {
@@ -39,6 +40,10 @@ void print_result(const nlohmann::json& job, Output output) {
 
 awaitable<int> submit(asio::io_context& loop, const SubmitCommand& command,
                       const Context& context) {
+  if (command.count || !command.from_file.empty()) {
+    const int exit_code = co_await submit_many(loop, command, context);
+    co_return exit_code;
+  }
   runtime::StopSignal stop(loop);
   auto client = co_await open_api(loop, context);
   auto document = document_of(command);
