@@ -46,9 +46,13 @@ QueueCore::QueueCore(zookeeper::Session& session, QueueOptions options)
       taken_path_(options.root + "/taken"),
       attempts_path_(options.root + "/attempts"),
       view_(view_options(options)),
+      line_(options.root + "/idle"),
       next_sequence_(std::numeric_limits<std::int64_t>::min()) {
   subscription_ = session.subscribe([this](zookeeper::SessionState state, zookeeper::Epoch) {
-    if (state == zookeeper::SessionState::Expired) view_.forget_ours();
+    if (state == zookeeper::SessionState::Expired) {
+      view_.forget_ours();
+      line_.forget();
+    }
     view_changed();
     wanted_.raise();
   });

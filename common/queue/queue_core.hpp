@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/queue/idle_line.hpp"
 #include "common/queue/locking_queue.hpp"
 #include "common/queue/queue_view.hpp"
 
@@ -97,12 +98,28 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
     std::optional<TakenEntry> entry;
     bool given_up = false;
   };
+  // Both folders, but for their names; not quite of one moment.
+  struct FolderCounts {
+    zookeeper::Stat entries;
+    zookeeper::Stat taken;
+    std::int64_t surplus() const { return entries.child_count - taken.child_count; }
+  };
+  static bool same_state(const FolderCounts& one, const FolderCounts& other);
   awaitable<void> keep_view();
-  awaitable<void> list_folders();
-  awaitable<bool> wait_until_listing_pays();
+  awaitable<void> keep_view_once();
+  awaitable<void> rest();
+  awaitable<void> keep_current();
+  awaitable<void> find_something();
+  awaitable<void> watch_folders();
+  awaitable<void> step_back();
+  awaitable<void> wait_in_line();
+  awaitable<void> look_by_itself();
+  awaitable<std::optional<FolderCounts>> look();
+  bool listing_helps(const FolderCounts& counts) const;
+  bool is_news(const FolderCounts& counts) const;
+  awaitable<void> list_folders(bool watch);
   bool news_are_due() const;
   awaitable<void> wait_for_news(runtime::Event& stop);
-  awaitable<bool> folder_has_news();
   awaitable<void> attempt(std::shared_ptr<Attempt> attempt);
   awaitable<std::optional<TakenEntry>> try_to_take(EntryName name);
   awaitable<std::optional<TakenEntry>> take_with(EntryName name, zookeeper::DataReply read,
@@ -132,12 +149,15 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   QueueCounters counters_;
   int takers_ = 0;
   bool view_is_kept_ = false;
-  runtime::Event wanted_;        // a taker came, or found the view dry
+  runtime::Event wanted_;        // a taker came or left, or found the view dry
   runtime::Event view_changed_;  // pulsed
-  zookeeper::Watch folders_changed_;
-  std::int64_t listed_creations_ = 0;
+  IdleLine line_;
+  zookeeper::Watch folders_changed_;  // null: we do not watch them
+  std::optional<FolderCounts> listed_;
+  std::optional<FolderCounts> stepped_back_;
   runtime::TimePoint listed_at_;
   runtime::TimePoint next_news_check_;
+  runtime::TimePoint next_own_look_;
   std::int64_t next_sequence_;
   std::string trouble_;  // why nothing can be taken; empty: nothing is known to be wrong
   // Data of entries that were locked when we last looked, and the creation of the folder they were

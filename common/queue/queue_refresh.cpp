@@ -1,5 +1,6 @@
 // The refresher: keeps the view, one a queue, from the first take on.
 #include <algorithm>
+#include <random>
 
 #include "common/queue/queue_core.hpp"
 #include "common/runtime/failure.hpp"
@@ -11,7 +12,7 @@ namespace {
 using zookeeper::ZnodeError;
 
 // While there are free entries, only more urgent ones are news, and those may wait this long.
-constexpr auto news_interval = std::chrono::milliseconds(50);
+constexpr auto news_interval = std::chrono::milliseconds(250);
 // Entries that come back (released, or their taker is gone) are no creations: seen at the next
 // listing, which is not put off for longer while something changes.
 constexpr auto oldest_view = std::chrono::seconds(1);
@@ -21,43 +22,212 @@ constexpr auto oldest_view = std::chrono::seconds(1);
 runtime::Duration plausible_cost(std::size_t names) {
   return std::chrono::microseconds(200) + std::chrono::microseconds(1) * names;
 }
+// To a taker with nothing to take, the counts of the folders tell almost everything.
+constexpr auto oldest_idle_view = std::chrono::seconds(10);
 // What failed for a reason that may pass is not tried again sooner.
 constexpr auto retry_interval = std::chrono::seconds(1);
 // A taker that waits for news takes what is known when they do not come.
 constexpr auto longest_wait_for_news = std::chrono::seconds(1);
+// Whoever is back so soon keeps its place in the line.
+constexpr auto leave_grace = std::chrono::milliseconds(20);
+
+// How long a member of the line goes without looking by itself: all together look about once a
+// second.
+runtime::Duration own_look_interval(std::int32_t members) {
+  static thread_local std::minstd_rand random(std::random_device{}());
+  const int most = std::clamp(members, 1, 8) * 1000;
+  std::uniform_int_distribution<int> milliseconds(most * 7 / 10, most * 13 / 10);
+  return std::chrono::milliseconds(milliseconds(random));
+}
 
 }  // namespace
+
+bool QueueCore::same_state(const FolderCounts& one, const FolderCounts& other) {
+  return one.entries.created_zxid == other.entries.created_zxid &&
+         one.taken.created_zxid == other.taken.created_zxid &&
+         one.entries.child_version == other.entries.child_version &&
+         one.taken.child_version == other.taken.child_version;
+}
 
 awaitable<void> QueueCore::keep_view() {
   auto self = shared_from_this();
   runtime::Event never;
   while (!closed()) {
-    bool listed = true;
+    bool well = true;
     try {
-      co_await list_folders();
-      trouble_.clear();
+      co_await keep_view_once();
     } catch (const runtime::Failure& failure) {
-      listed = false;  // forbidden, or closed: the view stays as it is
+      well = false;  // forbidden, or closed: the view stays as it is
       trouble_ = failure.what();
     }
-    if (!listed) {
-      co_await never.wait_for(retry_interval);
-      continue;
-    }
-    next_news_check_ = runtime::Clock::now() + news_interval;
-    view_changed();
-    bool pays = closed();
-    while (!pays) pays = co_await wait_until_listing_pays();
+    if (!well && !closed()) co_await never.wait_for(retry_interval);
   }
 }
 
-awaitable<void> QueueCore::list_folders() {
+// One step of it, or of waiting for the next.
+awaitable<void> QueueCore::keep_view_once() {
+  wanted_.reset();
+  const auto now = runtime::Clock::now();
+  if (takers_ == 0) {
+    co_await rest();
+  } else if (!listed_) {
+    co_await list_folders(false);
+  } else if (!view_.dry(now)) {
+    co_await keep_current();
+  } else {
+    co_await find_something();
+  }
+}
+
+// Nobody wants anything.
+awaitable<void> QueueCore::rest() {
+  if (!line_.inside()) {
+    co_await wanted_.wait();
+    co_return;
+  }
+  co_await wanted_.wait_for(leave_grace);
+  if (takers_ == 0 && !closed()) co_await line_.leave(*this);
+}
+
+// There is something to take, but there may be something more urgent.
+awaitable<void> QueueCore::keep_current() {
+  const bool crowded = static_cast<std::size_t>(takers_) < view_.size();
+  if (line_.inside() && crowded) {
+    co_await line_.leave(*this);
+    co_return;
+  }
+  const auto due = std::max(view_.next_refresh(), next_news_check_);
+  if (runtime::Clock::now() < due) {
+    co_await wanted_.wait_until(due);
+    co_return;
+  }
+  next_news_check_ = runtime::Clock::now() + news_interval;
+  const auto seen = co_await look();
+  const bool news = !seen || is_news(*seen);
+  if (news) {
+    co_await list_folders(false);
+  } else {
+    view_changed();
+  }
+}
+
+// There is nothing to take, as far as we know.
+awaitable<void> QueueCore::find_something() {
+  const auto allowed = view_.next_refresh();
+  if (runtime::Clock::now() < allowed) {
+    co_await wanted_.wait_until(allowed);
+    co_return;
+  }
+  if (!line_.inside()) {
+    const auto seen = co_await look();
+    if (!seen || listing_helps(*seen)) {
+      co_await list_folders(false);
+      co_return;
+    }
+    next_own_look_ = runtime::Clock::now() + own_look_interval(line_.members());
+  }
+  const bool told = line_.before_us() && line_.before_us()->raised();
+  co_await line_.stand(*this);
+  if (line_.first()) {
+    if (told) ++counters_.wake_ups;
+    co_await watch_folders();
+  } else if (line_.inside()) {
+    co_await wait_in_line();
+  }
+}
+
+// First in line: whatever happens in the folders wakes us.
+awaitable<void> QueueCore::watch_folders() {
+  if (!folders_changed_) {
+    co_await list_folders(true);
+    co_await step_back();
+    co_return;
+  }
+  if (folders_changed_->raised()) {
+    folders_changed_.reset();
+    ++counters_.wake_ups;
+    // Watching what we take ourselves would wake us again.
+    const auto seen = co_await look();
+    const bool watch = seen && !listing_helps(*seen);
+    co_await list_folders(watch);
+    if (watch) co_await step_back();
+    co_return;
+  }
+  const auto changed = folders_changed_;
+  const auto due = std::min(next_own_look_, view_.next_due().value_or(runtime::TimePoint::max()));
+  co_await runtime::Event::wait_either(*changed, wanted_, due);
+  co_await look_by_itself();
+}
+
+// What we put back others may be able to take: they get to be first once, too.
+awaitable<void> QueueCore::step_back() {
+  const bool dry = view_.dry(runtime::Clock::now());
+  if (!line_.inside() || !dry || view_.put_back_count() == 0) co_return;
+  if (stepped_back_ && same_state(*stepped_back_, *listed_)) co_return;
+  stepped_back_ = listed_;
+  co_await line_.count(*this);
+  if (line_.members() > 1) co_await line_.leave(*this);
+}
+
+awaitable<void> QueueCore::wait_in_line() {
+  const auto gone = line_.before_us();
+  const auto due = std::min(next_own_look_, view_.next_due().value_or(runtime::TimePoint::max()));
+  co_await runtime::Event::wait_either(*gone, wanted_, due);
+  if (!gone->raised()) co_await look_by_itself();
+}
+
+// Not woken, but because whoever should be may be frozen.
+awaitable<void> QueueCore::look_by_itself() {
+  if (closed() || runtime::Clock::now() < next_own_look_) co_return;
+  co_await line_.count(*this);
+  next_own_look_ = runtime::Clock::now() + own_look_interval(line_.members());
+  const auto seen = co_await look();
+  if (!seen || listing_helps(*seen)) co_await list_folders(false);
+}
+
+// Both counts, without a name. Nothing when they could not be had: the folders are to be listed.
+awaitable<std::optional<QueueCore::FolderCounts>> QueueCore::look() {
+  ++counters_.looks;
+  auto entries_read = session().exists(entries_path_);
+  auto taken_read = session().exists(taken_path_);
+  const auto entries = co_await std::move(entries_read);
+  const auto taken = co_await std::move(taken_read);
+  std::optional<FolderCounts> counts;
+  if (entries.error != ZnodeError::Ok || taken.error != ZnodeError::Ok) co_return counts;
+  counts = FolderCounts{entries.stat, taken.stat};
+  co_return counts;
+}
+
+// Whether a listing would name something that can be taken, to a view that knows of nothing. What
+// is no entry, and locks without one, are reckoned as at the last listing: that may be wrong in the
+// end, so what changed is listed now and then.
+bool QueueCore::listing_helps(const FolderCounts& counts) const {
+  if (same_state(counts, *listed_)) return false;
+  const std::int64_t more = counts.surplus() - listed_->surplus();
+  const std::int64_t free = view_.listed_free() + more;
+  const bool old = runtime::Clock::now() - listed_at_ >= oldest_idle_view;
+  return old || free > static_cast<std::int64_t>(view_.put_back_count());
+}
+
+// That others consume entries is no news to a view that has more, until most of them must be gone:
+// each would cost a take in vain.
+bool QueueCore::is_news(const FolderCounts& counts) const {
+  const bool old = runtime::Clock::now() - listed_at_ >= oldest_view;
+  return (old && !same_state(counts, *listed_)) ||
+         creations(counts.entries) != creations(listed_->entries) ||
+         static_cast<std::size_t>(counts.entries.child_count) < view_.size() / 2;
+}
+
+awaitable<void> QueueCore::list_folders(bool watch) {
   for (;;) {
     const auto began = runtime::Clock::now();
-    folders_changed_ = zookeeper::make_watch();
+    // One that is still set will tell of whatever comes after this.
+    const bool set = folders_changed_ && !folders_changed_->raised();
+    if (watch && !set) folders_changed_ = zookeeper::make_watch();
+    const zookeeper::Watch changed = watch && !set ? folders_changed_ : nullptr;
     // Entries first: what is taken between the two listings is then seen as taken.
-    auto entries_read = session().children(entries_path_, folders_changed_);
-    auto taken_read = session().children(taken_path_, folders_changed_);
+    auto entries_read = session().children(entries_path_, changed);
+    auto taken_read = session().children(taken_path_, changed);
     const auto entries = co_await std::move(entries_read);
     const auto taken = co_await std::move(taken_read);
     if (closed()) co_return;
@@ -73,53 +243,24 @@ awaitable<void> QueueCore::list_folders() {
       throw runtime::Failure("cannot list the queue: " + std::string(text(error)));
     }
     learn_from(entries.stat);
-    listed_creations_ = creations(entries.stat);
+    listed_ = FolderCounts{entries.stat, taken.stat};
     const auto ended = runtime::Clock::now();
     const auto cost = std::min<runtime::Duration>(
         ended - began, plausible_cost(entries.names.size() + taken.names.size()));
     listed_at_ = ended;
+    next_news_check_ = ended + news_interval;
     ++counters_.listings;
     counters_.listed_names += entries.names.size() + taken.names.size();
     view_.refresh(entries.names, taken.names, ended, cost);
-    co_return;
+    break;
   }
-}
-
-// One step of waiting; true when the folders should be listed now. They are when a folder changed,
-// the pacing allows it, and somebody has nothing to take or may be missing something more urgent.
-awaitable<bool> QueueCore::wait_until_listing_pays() {
-  wanted_.reset();
-  if (closed()) co_return true;
-  const auto changed = folders_changed_;
-  const auto never = runtime::TimePoint::max();
-  if (takers_ == 0) {
-    co_await wanted_.wait();
-    co_return false;
-  }
-  const auto now = runtime::Clock::now();
-  const bool dry = view_.dry(now);
-  if (!changed->raised()) {
-    const auto patience = dry ? never : now + news_interval;
-    co_await runtime::Event::wait_either(*changed, wanted_, patience);
-    co_return false;
-  }
-  const auto allowed =
-      dry ? view_.next_refresh() : std::max(view_.next_refresh(), next_news_check_);
-  if (now < allowed) {
-    co_await wanted_.wait_until(allowed);
-    co_return false;
-  }
-  if (dry) co_return true;
-  next_news_check_ = now + news_interval;
-  const bool news = co_await folder_has_news();
-  if (!news) view_changed();
-  co_return news || closed();
+  trouble_.clear();
+  view_changed();
 }
 
 bool QueueCore::news_are_due() const {
   const auto now = runtime::Clock::now();
-  return folders_changed_ && folders_changed_->raised() && now >= next_news_check_ &&
-         now >= view_.next_refresh() && !view_.dry(now);
+  return listed_ && now >= next_news_check_ && now >= view_.next_refresh() && !view_.dry(now);
 }
 
 awaitable<void> QueueCore::wait_for_news(runtime::Event& stop) {
@@ -127,17 +268,6 @@ awaitable<void> QueueCore::wait_for_news(runtime::Event& stop) {
   const auto patience = runtime::Clock::now() + longest_wait_for_news;
   const bool told = co_await runtime::Event::wait_either(view_changed_, stop, patience);
   if (!told) next_news_check_ = runtime::Clock::now() + news_interval;
-}
-
-// Cheaper than a listing by far. That others consume entries is no news to a view that has more,
-// until most of them must be gone: each would cost a take in vain.
-awaitable<bool> QueueCore::folder_has_news() {
-  ++counters_.looks;
-  const auto folder = co_await session_->exists(entries_path_);
-  if (folder.error != ZnodeError::Ok) co_return true;
-  const auto entries = static_cast<std::size_t>(folder.stat.child_count);
-  const bool old = runtime::Clock::now() - listed_at_ >= oldest_view;
-  co_return old || creations(folder.stat) != listed_creations_ || entries < view_.size() / 2;
 }
 
 }  // namespace jobengine::queue

@@ -46,6 +46,7 @@ awaitable<std::optional<TakenEntry>> QueueCore::take(runtime::Event& stop) {
     entry = std::move(current->entry);
   }
   --takers_;
+  if (takers_ == 0) wanted_.raise();
   if (!entry) co_await stop.wait();
   co_return entry;
 }

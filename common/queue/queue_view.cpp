@@ -34,6 +34,7 @@ void QueueView::refresh(const std::vector<std::string>& entries,
   free_.clear();
   std::set_difference(all.begin(), all.end(), locked.begin(), locked.end(),
                       std::back_inserter(free_), std::greater<>());
+  listed_free_ = static_cast<std::int64_t>(free_.size());
   std::erase_if(free_, [this](const EntryName& name) {
     return ours_.contains(name) || backed_off_.contains(name);
   });

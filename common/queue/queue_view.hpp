@@ -54,6 +54,10 @@ class QueueView {
 
   // How many are believed free.
   std::size_t size() const { return free_.size(); }
+  // How many wait for their time.
+  std::size_t put_back_count() const { return backed_off_.size(); }
+  // How many had no lock at the last refresh, ours to deal with or not.
+  std::int64_t listed_free() const { return listed_free_; }
   // Nothing can be chosen now.
   bool dry(TimePoint now) const;
   // When the first of the entries that were put back may be chosen; none without any.
@@ -73,6 +77,7 @@ class QueueView {
   std::set<EntryName> ours_;     // being taken, held, or being finished by this process
   std::map<EntryName, TimePoint> backed_off_;
   std::set<std::pair<TimePoint, EntryName>> due_;  // the same, by time: there may be very many
+  std::int64_t listed_free_ = 0;
   TimePoint next_refresh_ = TimePoint::min();
 };
 
