@@ -95,6 +95,7 @@ class Benchmark:
         system = self._system()
         try:
             await system.start_zookeeper()
+            await system.warm_up(self.plan.warm_up)
             if 'wake-ups' in asked:
                 await self._measured('wake-ups', Crowd(system, self.figures, self.plan).wake_ups())
             if 'queue' in asked:
@@ -106,6 +107,7 @@ class Benchmark:
         system = self._system()
         try:
             await system.start_zookeeper()
+            await system.warm_up(self.plan.warm_up)
             await system.start_api()
         except BaseException:
             await system.stop()

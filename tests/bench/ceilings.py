@@ -46,12 +46,13 @@ class QueueCeiling:
                              listed_names_per_job=counted['listed_names'] / max(1, counted['takes']))
 
     async def _raw(self, batch, put_batch):
-        """The best of some numbers of lanes."""
+        """The best of some numbers of jobs under way at a time."""
         known = self.figures.value('queue_raw', batch=batch, put_batch=put_batch)
         if known:
             return known
         best = None
-        for lanes in self.plan.lanes:
+        for in_flight in self.plan.raw_in_flight:
+            lanes = max(1, in_flight // batch)
             figure, = await self.system.tool('queue_bench', 'raw', '--hosts', self.system.hosts, '--batch', batch,
                                              '--put-batch', put_batch, '--lanes', lanes, '--seconds',
                                              self.plan.raw_seconds)

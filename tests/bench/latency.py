@@ -5,7 +5,7 @@ that the slots bound: each of those does nothing for 0.05 to 0.15 s. So slots be
 and what differs is what the backlog costs. What was worked off is submitted anew all the time, in every case alike."""
 import asyncio
 
-from arithmetic import quantile, waiting_times
+from arithmetic import quantile, rate, waiting_times
 from processes import NotPossible
 
 SLOTS = 16
@@ -41,17 +41,35 @@ class Latency:
         base, grown = (self.figures.value('latency', waiting=number, quantile='p99') for number in (few, many))
         if base and grown:
             self.figures.add('latency_growth', waiting=many, against=few, value=grown / base, unit='p99 / p99')
+        await system.stop_executors()
+        await self._throughput()
 
-    async def _measure(self, load, samples, rate, priority, **members):
+    async def _throughput(self):
+        """No-op jobs that are more urgent than all that wait."""
+        system, plan = self.system, self.plan
+        waiting = await self._backlog()
+        guess = self.figures.value('end_to_end', executors=1, slots=32, isolation='shared') or RATE_TO_ASSUME
+        await system.submit(int(guess * (plan.window + 3) * 1.3), 'bench/ahead', priority=100)
+        await system.start_executors(1, 32, shared=True)
+        await asyncio.sleep(1)
+        loop = asyncio.get_running_loop()
+        begun, samples = loop.time(), []
+        while not samples or samples[-1][0] < plan.window:
+            samples.append((loop.time() - begun, await system.done()))
+            await asyncio.sleep(0.2)
+        self.figures.add('end_to_end', executors=1, slots=32, isolation='shared', value=rate(samples), unit='jobs/s',
+                         waiting=waiting, jobs=int(samples[-1][1] - samples[0][1]))
+
+    async def _measure(self, load, samples, per_second, priority, **members):
         target = f'bench/{load.split()[0].strip(",")}-{members.get("waiting", "none")}'
-        await self.system.submit_evenly(samples, rate, target, priority)
+        await self.system.submit_evenly(samples, per_second, target, priority)
         done = await self.system.all_of(target, samples, seconds=20)
         times = waiting_times(await self.system.jobs_of(target))
         if done < samples:
             members['note'] = f'{samples - done} of {samples} jobs were not done in time'
         for name, part in (('p50', 0.5), ('p95', 0.95), ('p99', 0.99)):
             self.figures.add('latency', load=load, quantile=name, value=quantile(times, part), unit='ms',
-                             samples=len(times), per_second=rate, **members)
+                             samples=len(times), per_second=per_second, **members)
 
     async def _in_front_of(self, waiting):
         await self._fill(waiting)

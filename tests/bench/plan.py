@@ -2,6 +2,7 @@
 
 
 class Full:
+    warm_up = 4.0  # seconds; of each ZooKeeper server
     window = 5.0
     throughput = [(1, 1, 'process'), (1, 8, 'process'), (1, 32, 'process'), (1, 128, 'process'),
                   (1, 1, 'shared'), (1, 8, 'shared'), (1, 32, 'shared'), (1, 128, 'shared'),
@@ -17,9 +18,9 @@ class Full:
     queue_takers = [1, 32, 256, 1000]
     queue_seconds = 2.5
     batches = [1, 10, 50, 100]
-    lanes = [2, 16, 128]
+    raw_in_flight = [64, 512, 4096]  # jobs; as many lanes as that needs
     raw_seconds = 1.0
-    latency_samples = 200
+    latency_samples = 300
     latency_rate = 40.0        # submissions a second
     backlogs = [0, 100, 10_000, 100_000, 1_000_000]
     backlog_samples = 480
@@ -33,6 +34,7 @@ class Full:
 
 
 class Quick(Full):
+    warm_up = 0.2
     window = 1.0
     throughput = [(1, 8, 'process'), (2, 8, 'shared')]
     memory_slots = 8
@@ -44,7 +46,7 @@ class Quick(Full):
     queue_takers = [32]
     queue_seconds = 0.5
     batches = [1, 10]
-    lanes = [4]
+    raw_in_flight = [64]
     raw_seconds = 0.2
     latency_samples = 20
     backlogs = [0, 100, 500]

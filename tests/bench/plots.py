@@ -43,10 +43,10 @@ def ticks_at(axes, values):
 
 
 def end_to_end(figures, axes):
-    rows = figures.of('end_to_end')
+    rows = [row for row in figures.of('end_to_end') if 'waiting' not in row]
     axes.set_xscale('log', base=2)
     for executors, isolation in sorted({(row['executors'], row['isolation']) for row in rows}):
-        line(axes, figures.of('end_to_end', executors=executors, isolation=isolation), 'slots',
+        line(axes, [row for row in rows if (row['executors'], row['isolation']) == (executors, isolation)], 'slots',
              f'{executors} executor{"s" * (executors > 1)}, {isolation}', linestyle='-' if isolation == 'shared' else '--')
     python = figures.of('python_engine', unit='jobs/s')
     if python:

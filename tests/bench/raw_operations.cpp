@@ -1,6 +1,7 @@
 #include "tests/bench/raw_operations.hpp"
 
 #include <algorithm>
+#include <deque>
 
 #include "common/runtime/failure.hpp"
 #include "common/runtime/task_group.hpp"
@@ -21,10 +22,20 @@ constexpr const char* some_job = "job/01920000-0000-7000-8000-000000000001";
 constexpr const char* some_taker = "0123456789abcdef0123456789abcdef";
 
 struct Rounds {
+  Rounds(zookeeper::Session& on, const RawWork& plan)
+      : session(on),
+        batch(static_cast<std::size_t>(plan.batch)),
+        put_batch(static_cast<std::size_t>(plan.put_batch)),
+        ahead(2 * static_cast<std::size_t>(plan.lanes) * batch + 2 * put_batch) {}
+
   zookeeper::Session& session;
-  std::size_t batch = 1;
-  std::size_t put_batch = 1;
-  bool stop = false;
+  std::size_t batch;
+  std::size_t put_batch;
+  std::size_t ahead;              // names put and not taken yet, at most
+  std::deque<std::string> names;  // put and not taken yet
+  runtime::Event ended;
+  runtime::Event room;
+  runtime::Event more;
   std::size_t jobs = 0;
 };
 
@@ -80,23 +91,49 @@ awaitable<void> consume(Rounds& rounds, const std::vector<std::string>& names) {
   expect(reply.error, "consume");
 }
 
-awaitable<void> keep_going(Rounds& rounds) {
-  while (!rounds.stop) {
-    const auto names = co_await put(rounds);
-    for (std::size_t from = 0; from < names.size(); from += rounds.batch) {
-      const auto to = std::min(from + rounds.batch, names.size());
-      const std::vector<std::string> some(names.begin() + static_cast<std::ptrdiff_t>(from),
-                                          names.begin() + static_cast<std::ptrdiff_t>(to));
-      co_await take(rounds, some);
-      co_await consume(rounds, some);
-      rounds.jobs += some.size();
+awaitable<void> keep_putting(Rounds& rounds) {
+  while (!rounds.ended.raised()) {
+    if (rounds.names.size() >= rounds.ahead) {
+      rounds.room.reset();
+      co_await runtime::Event::wait_either(rounds.room, rounds.ended, runtime::TimePoint::max());
+      continue;
     }
+    const auto made = co_await put(rounds);
+    rounds.names.insert(rounds.names.end(), made.begin(), made.end());
+    rounds.more.raise();
+  }
+}
+
+// The next `batch` names; fewer only in the end.
+awaitable<std::vector<std::string>> next_names(Rounds& rounds) {
+  while (rounds.names.size() < rounds.batch && !rounds.ended.raised()) {
+    rounds.more.reset();
+    co_await runtime::Event::wait_either(rounds.more, rounds.ended, runtime::TimePoint::max());
+  }
+  std::vector<std::string> some;
+  while (!rounds.names.empty() && some.size() < rounds.batch) {
+    some.push_back(std::move(rounds.names.front()));
+    rounds.names.pop_front();
+  }
+  if (rounds.names.size() < rounds.ahead) rounds.room.raise();
+  co_return some;
+}
+
+awaitable<void> keep_taking(Rounds& rounds) {
+  while (true) {
+    const auto names = co_await next_names(rounds);
+    if (names.empty()) co_return;
+    co_await take(rounds, names);
+    co_await consume(rounds, names);
+    rounds.jobs += names.size();
   }
 }
 
 awaitable<json> measure(asio::io_context& loop, Rounds& rounds, const RawWork& plan) {
   runtime::TaskGroup lanes(loop.get_executor());
-  for (int i = 0; i < plan.lanes; ++i) lanes.spawn(keep_going(rounds));
+  for (int i = 0; i < plan.lanes; ++i) lanes.spawn(keep_taking(rounds));
+  const int putters = std::max(2, plan.lanes * plan.batch / plan.put_batch);
+  for (int i = 0; i < putters; ++i) lanes.spawn(keep_putting(rounds));
   runtime::Event never;
   co_await never.wait_for(std::chrono::milliseconds(500));
   const auto begun = runtime::Clock::now();
@@ -104,7 +141,10 @@ awaitable<json> measure(asio::io_context& loop, Rounds& rounds, const RawWork& p
   co_await never.wait_for(std::chrono::milliseconds(static_cast<int>(plan.seconds * 1000)));
   const std::chrono::duration<double> took = runtime::Clock::now() - begun;
   const std::size_t jobs = rounds.jobs - before;
-  rounds.stop = true;
+  rounds.ended.raise();
+  co_await lanes.join();
+  // What was being put when the takers ended: nothing is left for the next measurement.
+  for (int i = 0; i < plan.lanes; ++i) lanes.spawn(keep_taking(rounds));
   co_await lanes.join();
   co_return json{{"jobs", jobs},
                  {"seconds", took.count()},
@@ -120,8 +160,7 @@ awaitable<json> work_raw(asio::io_context& loop, RawWork plan) {
   const auto session = zookeeper::make_session(loop, zookeeper::parse_hosts({plan.hosts}));
   co_await zookeeper::ensure_path(*session, "/job/entries");
   co_await zookeeper::ensure_path(*session, "/job/taken");
-  Rounds rounds{*session, static_cast<std::size_t>(plan.batch),
-                static_cast<std::size_t>(plan.put_batch)};
+  Rounds rounds(*session, plan);
   auto measured = co_await measure(loop, rounds, plan);
   co_await session->close();
   co_return measured;

@@ -15,8 +15,8 @@ struct RawWork {
   int lanes = 16;
   double seconds = 3;
 };
-// Each lane, over and over: multi[create entry …]; then for each batch of these: get entry …,
-// pipelined; multi[set entry, create lock …]; multi[delete entry, delete lock …]. {"jobs",
+// Some put: multi[create entry …]. Each lane, over and over, with the next `batch` of these: get
+// entry …, pipelined; multi[set entry, create lock …]; multi[delete entry, delete lock …]. {"jobs",
 // "seconds", "per_second"} after the first half second.
 awaitable<nlohmann::json> work_raw(asio::io_context& loop, RawWork plan);
 

@@ -65,6 +65,10 @@ class System:
         self.zookeeper.start()
         await self._until('ZooKeeper', self.zookeeper, self._zookeeper_serves, 60)
 
+    async def warm_up(self, seconds):
+        """A JVM's first seconds are spent on compiling, and no server in use is in them. Leaves an empty queue."""
+        await self.tool('queue_bench', 'raw', '--hosts', self.hosts, '--batch', 2, '--lanes', 32, '--seconds', seconds)
+
     async def _zookeeper_serves(self):
         return await ask(self.zookeeper_port, 'ruok') == 'imok'
 

@@ -67,7 +67,7 @@ class Throughput:
         per_second, jobs = rate(samples), samples[-1][1] - samples[0][1]
         left = await system.waiting()
         await system.stop_executors()
-        self._guess = max(200.0, per_second)
+        self._guess = max(self._guess, per_second)
         members = {} if left else {'note': 'the backlog ran out; the rate is that until then'}
         self.figures.add('end_to_end', executors=executors, slots=slots, isolation=isolation, value=per_second,
                          unit='jobs/s', jobs=int(jobs), cpus_busy=sum(spent.values()) / samples[-1][0],
