@@ -115,6 +115,7 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   awaitable<void> wait_in_line();
   awaitable<void> look_by_itself();
   awaitable<std::optional<FolderCounts>> look();
+  std::int64_t free_in(const FolderCounts& counts) const;
   bool listing_helps(const FolderCounts& counts) const;
   bool is_news(const FolderCounts& counts) const;
   awaitable<void> list_folders(bool watch);

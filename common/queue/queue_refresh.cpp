@@ -30,6 +30,12 @@ constexpr auto retry_interval = std::chrono::seconds(1);
 constexpr auto longest_wait_for_news = std::chrono::seconds(1);
 // Whoever is back so soon keeps its place in the line.
 constexpr auto leave_grace = std::chrono::milliseconds(20);
+// The same while there is something for others to take.
+constexpr auto crowded_grace = std::chrono::milliseconds(5);
+// So many entries for each taker of ours are not for us alone.
+constexpr std::size_t enough_for_many = 4;
+// With so many free entries, those who take them at random hardly meet.
+constexpr std::int64_t plenty = 16;
 
 // How long a member of the line goes without looking by itself: all together look about once a
 // second.
@@ -85,14 +91,16 @@ awaitable<void> QueueCore::rest() {
     co_await wanted_.wait();
     co_return;
   }
-  co_await wanted_.wait_for(leave_grace);
+  const bool dry = view_.dry(runtime::Clock::now());
+  const auto grace = dry ? leave_grace : crowded_grace;
+  co_await wanted_.wait_for(grace);
   if (takers_ == 0 && !closed()) co_await line_.leave(*this);
 }
 
 // There is something to take, but there may be something more urgent.
 awaitable<void> QueueCore::keep_current() {
-  const bool crowded = static_cast<std::size_t>(takers_) < view_.size();
-  if (line_.inside() && crowded) {
+  const auto takers = static_cast<std::size_t>(takers_);
+  if (line_.inside() && view_.size() > enough_for_many * (takers + 1)) {
     co_await line_.leave(*this);
     co_return;
   }
@@ -111,7 +119,8 @@ awaitable<void> QueueCore::keep_current() {
   }
 }
 
-// There is nothing to take, as far as we know.
+// There is nothing to take, as far as we know. Were all to look and to list now, all would try to
+// take the same few entries: only where there are plenty is there no need for the line.
 awaitable<void> QueueCore::find_something() {
   const auto allowed = view_.next_refresh();
   if (runtime::Clock::now() < allowed) {
@@ -120,7 +129,7 @@ awaitable<void> QueueCore::find_something() {
   }
   if (!line_.inside()) {
     const auto seen = co_await look();
-    if (!seen || listing_helps(*seen)) {
+    if (!seen || (listing_helps(*seen) && free_in(*seen) > plenty)) {
       co_await list_folders(false);
       co_return;
     }
@@ -138,14 +147,10 @@ awaitable<void> QueueCore::find_something() {
 
 // First in line: whatever happens in the folders wakes us.
 awaitable<void> QueueCore::watch_folders() {
-  if (!folders_changed_) {
-    co_await list_folders(true);
-    co_await step_back();
-    co_return;
-  }
-  if (folders_changed_->raised()) {
+  const bool watching = folders_changed_ && !folders_changed_->raised();
+  if (!watching) {
+    if (folders_changed_) ++counters_.wake_ups;
     folders_changed_.reset();
-    ++counters_.wake_ups;
     // Watching what we take ourselves would wake us again.
     const auto seen = co_await look();
     const bool watch = seen && !listing_helps(*seen);
@@ -156,7 +161,7 @@ awaitable<void> QueueCore::watch_folders() {
   const auto changed = folders_changed_;
   const auto due = std::min(next_own_look_, view_.next_due().value_or(runtime::TimePoint::max()));
   co_await runtime::Event::wait_either(*changed, wanted_, due);
-  co_await look_by_itself();
+  if (!changed->raised()) co_await look_by_itself();
 }
 
 // What we put back others may be able to take: they get to be first once, too.
@@ -198,15 +203,18 @@ awaitable<std::optional<QueueCore::FolderCounts>> QueueCore::look() {
   co_return counts;
 }
 
-// Whether a listing would name something that can be taken, to a view that knows of nothing. What
-// is no entry, and locks without one, are reckoned as at the last listing: that may be wrong in the
-// end, so what changed is listed now and then.
+// How many are free, for whoever they are. What is no entry, and locks without one, are reckoned as
+// at the last listing.
+std::int64_t QueueCore::free_in(const FolderCounts& counts) const {
+  return view_.listed_free() + counts.surplus() - listed_->surplus();
+}
+
+// Whether a listing would name something that can be taken, to a view that knows of nothing. The
+// reckoning may be wrong in the end, so what changed is listed now and then.
 bool QueueCore::listing_helps(const FolderCounts& counts) const {
   if (same_state(counts, *listed_)) return false;
-  const std::int64_t more = counts.surplus() - listed_->surplus();
-  const std::int64_t free = view_.listed_free() + more;
   const bool old = runtime::Clock::now() - listed_at_ >= oldest_idle_view;
-  return old || free > static_cast<std::int64_t>(view_.put_back_count());
+  return old || free_in(counts) > static_cast<std::int64_t>(view_.put_back_count());
 }
 
 // That others consume entries is no news to a view that has more, until most of them must be gone:
