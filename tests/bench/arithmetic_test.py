@@ -11,7 +11,8 @@ sys.path[0:0] = [HERE, os.path.join(os.path.dirname(HERE), 'chaos')]
 
 import arithmetic  # noqa: E402
 import readings  # noqa: E402
-from figures import Figures, said  # noqa: E402
+from figures import Figures, fill, said  # noqa: E402
+from targets import add_targets  # noqa: E402
 
 SOCKETS = '''0      0            127.0.0.1:20307      127.0.0.1:40110
 \t cubic wscale:7,7 rto:204 mss:32768 bytes_sent:900 bytes_retrans:100 bytes_acked:801 bytes_received:45 segs_out:9
@@ -76,6 +77,30 @@ class ArithmeticTest(unittest.TestCase):
             self.assertIn('| 3 | 70 | 100 | 0.7 |', figures.tables())
             figures.close()
         self.assertEqual(said('a | b\nc'), 'a / b c')
+
+    def test_tables_go_between_the_marks(self):
+        with tempfile.TemporaryDirectory() as folder:
+            text = os.path.join(folder, 'README.md')
+            with open(text, 'w', encoding='utf-8') as file:
+                file.write('a\n<!-- figures -->\nold\n<!-- /figures -->\nb\n')
+            for tables in ('new\n', 'newer\n'):
+                fill(text, tables)
+            with open(text, encoding='utf-8') as file:
+                self.assertEqual(file.read(), 'a\n<!-- figures -->\nnewer\n<!-- /figures -->\nb\n')
+            with open(text, 'w', encoding='utf-8') as file:
+                file.write('no marks')
+            self.assertRaises(ValueError, fill, text, 'x')
+
+    def test_targets_are_judged_by_what_was_measured(self):
+        with tempfile.TemporaryDirectory() as folder:
+            figures = Figures(folder, 'test')
+            figures.add('queue_only', takers=1, value=5000.0, ceiling=5000.0)
+            figures.add('queue_only', takers=256, value=12000.0, ceiling=20000.0)
+            figures.add('wake_ups', takers=1, value=1.0)
+            figures.add('wake_ups', takers=50, value=3.5)
+            add_targets(figures)
+            self.assertEqual([row['reached'] for row in figures.of('target')], [True, False, False])
+            figures.close()
 
 
 if __name__ == '__main__':

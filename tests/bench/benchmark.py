@@ -16,7 +16,7 @@ sys.path.insert(1, os.path.join(ROOT, 'tests', 'chaos'))  # what starts and supe
 # pylint: disable=wrong-import-position
 from ceilings import QueueCeiling, StoreCeiling
 from crowd import Crowd
-from figures import Figures
+from figures import Figures, fill
 from footprint import Footprint
 from latency import Latency
 from plan import Full, Quick
@@ -24,6 +24,7 @@ from plots import draw
 from processes import FreePorts, NotPossible
 from python_engine import PythonEngine
 from system import System
+from targets import add_targets
 from throughput import Throughput
 
 NEEDED = ('bin/job-api', 'bin/job-distributor', 'bin/job-executor', 'tests/queue_bench', 'tests/job_load',
@@ -37,6 +38,7 @@ def options():
                         help='a build folder of the engine, tests included (build)')
     parser.add_argument('--quick', action='store_true', help='under a minute: shows that everything works')
     parser.add_argument('--out', metavar='DIR', help='figures.jsonl, figures.md and plots (BUILD/bench)')
+    parser.add_argument('--fill', metavar='FILE', help='put the tables between the marks in this text (README.md beside this)')
     parser.add_argument('--only', nargs='+', metavar='NAME', choices=PARTS, default=PARTS, help=', '.join(PARTS))
     parser.add_argument('--python-engine', metavar='DIR', help='sources of Nuvla\'s Python job engine')
     parser.add_argument('--python-api', metavar='DIR', help='sources of Nuvla\'s Python client, which that needs')
@@ -90,6 +92,7 @@ class Benchmark:
         for name, measuring in (('python', self._with_python), ('crowd', self._with_crowd), ('latency', self._with_backlog)):
             if name in asked:
                 await self._measured(name, measuring())
+        add_targets(self.figures)
 
     async def _with_zookeeper(self, asked):
         system = self._system()
@@ -182,6 +185,8 @@ def main():
     finally:
         figures.close()
         draw(figures, chosen.out)
+        if chosen.fill:
+            fill(chosen.fill, figures.tables())
         print(f'Written to {chosen.out}')
         if chosen.keep:
             print(f'Kept: {folder}')

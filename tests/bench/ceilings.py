@@ -29,21 +29,23 @@ class QueueCeiling:
         self.plan = plan
 
     async def run(self):
-        worked = []
         for takers in self.plan.queue_takers:
-            figure, = await self.system.tool('queue_bench', 'work', '--hosts', self.system.hosts, '--takers', takers,
-                                             '--seconds', self.plan.queue_seconds)
-            worked.append((takers, figure, mean_batch(figure['counters'], PUT_BATCH)))
+            await self._work(takers)
         for batch in self.plan.batches:
             await self._raw(batch, batch)
-        for takers, figure, batch in worked:
-            occurred = max(1, round(batch))
-            counted = figure['counters']
-            self.figures.add('queue_only', takers=takers, value=figure['per_second'], unit='jobs/s', mean_batch=batch,
-                             ceiling=await self._raw(occurred, PUT_BATCH),
-                             ceiling_is=f'raw operations, {PUT_BATCH} puts and {occurred} takes a multi',
-                             lost_races_per_job=counted['lost_races'] / max(1, counted['takes']),
-                             listed_names_per_job=counted['listed_names'] / max(1, counted['takes']))
+
+    async def _work(self, takers):
+        """Its ceiling is measured right behind it, when nobody has yet."""
+        figure, = await self.system.tool('queue_bench', 'work', '--hosts', self.system.hosts, '--takers', takers,
+                                         '--seconds', self.plan.queue_seconds)
+        counted = figure['counters']
+        batch = mean_batch(counted, PUT_BATCH)
+        occurred = max(1, round(batch))
+        ceiling = await self._raw(occurred, PUT_BATCH)
+        self.figures.add('queue_only', takers=takers, value=figure['per_second'], unit='jobs/s', mean_batch=batch,
+                         ceiling=ceiling, ceiling_is=f'raw operations, {PUT_BATCH} puts and {occurred} takes a multi',
+                         lost_races_per_job=counted['lost_races'] / max(1, counted['takes']),
+                         listed_names_per_job=counted['listed_names'] / max(1, counted['takes']))
 
     async def _raw(self, batch, put_batch):
         """The best of some numbers of jobs under way at a time."""

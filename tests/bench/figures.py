@@ -18,6 +18,7 @@ TITLES = {
     'wake_ups': 'Watch events for a put into an idle queue, by takers',
     'memory': 'Memory',
     'python_engine': 'The Python engine',
+    'target': 'What is aimed at',
     'not_measured': 'Not measured',
 }
 
@@ -87,3 +88,15 @@ class Figures:
         with open(os.path.join(self.folder, 'figures.md'), 'w', encoding='utf-8') as file:
             file.write(text)
         print('\n' + text, flush=True)
+
+
+def fill(file, tables):
+    """Puts tables between the marks of a text, in place of what is there."""
+    with open(file, encoding='utf-8') as old:
+        text = old.read()
+    before, begin, rest = text.partition('<!-- figures -->')
+    _, end, after = rest.partition('<!-- /figures -->')
+    if not end:
+        raise ValueError(f'{file} has no marks <!-- figures --> and <!-- /figures -->')
+    with open(file, 'w', encoding='utf-8') as new:
+        new.write(f'{before}{begin}\n{tables}{end}{after}')
