@@ -192,6 +192,9 @@ class FailingStore : public api::store::Store {
       std::vector<api::store::Change>) override {
     co_return std::vector<std::optional<api::store::StoredDocument>>();
   }
+  awaitable<std::vector<std::string>> add(std::vector<api::store::NewDocument>) override {
+    co_return std::vector<std::string>();
+  }
   awaitable<std::int64_t> remove_matching(api::store::SearchRequest) override { co_return 0; }
   awaitable<void> remove_paced(api::store::SearchRequest, api::store::Pace) override { co_return; }
   awaitable<void> tidy(api::store::Pace) override { co_return; }
