@@ -49,6 +49,7 @@ struct QueueFeed::State {
   QueueLook look;
   runtime::TimePoint depth_read;
   runtime::TimePoint listed;
+  std::optional<int> least_urgent_listed;
   runtime::TimePoint counted;
   // Entries may be there that the store does not know of: look before pushing.
   bool must_look = true;
@@ -69,6 +70,7 @@ struct QueueFeed::State {
   awaitable<void> count_waiting();
   awaitable<void> run();
   awaitable<void> round();
+  awaitable<std::vector<store::AwaitingEntry>> candidates();
   awaitable<void> read_depth();
   awaitable<void> list_least_urgent();
   awaitable<void> adopt_entries();
@@ -111,20 +113,33 @@ awaitable<void> QueueFeed::State::run() {
   }
 }
 
+// What may be pushed now, most urgent first, and one more when there is one: while the queue is
+// full only the first job that waits is looked at, however many there are.
+awaitable<std::vector<store::AwaitingEntry>> QueueFeed::State::candidates() {
+  const bool full = look.depth >= options.capacity;
+  if (full || runtime::Clock::now() - depth_read > depth_believed) co_await read_depth();
+  const std::size_t room = look.depth < options.capacity ? options.capacity - look.depth : 0;
+  const auto most = std::min<std::int64_t>(static_cast<std::int64_t>(room) + 1, largest_batch);
+  auto waiting = co_await store.awaiting_entries(most);
+  if (!waiting.empty() && must_look) {
+    co_await adopt_entries();
+    if (stopping.raised()) co_return std::vector<store::AwaitingEntry>();
+    waiting = co_await store.awaiting_entries(most);
+  }
+  must_look = false;
+  look.least_urgent.reset();
+  if (waiting.empty() || room > 0) co_return waiting;
+  co_await list_least_urgent();
+  const bool urgent = look.least_urgent && waiting.front().priority < *look.least_urgent;
+  if (urgent) waiting = co_await store.awaiting_entries(largest_batch);
+  co_return waiting;
+}
+
 // Pushes what may be pushed, then waits for a reason to look again.
 awaitable<void> QueueFeed::State::round() {
   wanted.reset();
-  auto waiting = co_await store.awaiting_entries(largest_batch);
-  if (!waiting.empty() && must_look) {
-    co_await adopt_entries();
-    if (stopping.raised()) co_return;
-    waiting = co_await store.awaiting_entries(largest_batch);
-  }
-  must_look = false;
-  const bool full = look.depth >= options.capacity;
-  if (full || runtime::Clock::now() - depth_read > depth_believed) co_await read_depth();
-  if (look.depth < options.capacity) look.least_urgent.reset();
-  if (!waiting.empty() && look.depth >= options.capacity) co_await list_least_urgent();
+  auto waiting = co_await candidates();
+  if (stopping.raised()) co_return;
   const auto count = pushable(waiting, look, options.capacity);
   const bool some_wait = count < waiting.size();
   if (count > 0) {
@@ -150,11 +165,13 @@ awaitable<void> QueueFeed::State::read_depth() {
 
 awaitable<void> QueueFeed::State::list_least_urgent() {
   const auto now = runtime::Clock::now();
-  if (now - listed < listing_believed) co_return;
-  const auto entries = co_await queue.list();
-  look.least_urgent.reset();
-  if (!entries.empty()) look.least_urgent = entries.back().name.priority;
-  listed = now;
+  if (now - listed >= listing_believed) {
+    const auto entries = co_await queue.list();
+    least_urgent_listed.reset();
+    if (!entries.empty()) least_urgent_listed = entries.back().name.priority;
+    listed = now;
+  }
+  look.least_urgent = least_urgent_listed;
 }
 
 // After a restart, and when the outcome of a push is not known: entries of jobs that still wait, as

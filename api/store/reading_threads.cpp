@@ -52,10 +52,18 @@ void ReadingThreads::enqueue(Purpose purpose, Queued queued) {
   changed_.notify_all();
 }
 
-std::optional<ReadingThreads::Queued> ReadingThreads::next(bool searches) {
+std::optional<ReadingThreads::Queued> ReadingThreads::next(bool searches,
+                                                           const std::function<void()>& rest) {
+  const auto wanted = [&] {
+    return stopping_ || !engine_.empty() || (searches && !searches_.empty());
+  };
   std::unique_lock lock(mutex_);
-  changed_.wait(lock,
-                [&] { return stopping_ || !engine_.empty() || (searches && !searches_.empty()); });
+  if (!changed_.wait_for(lock, limits_.idle, wanted)) {
+    lock.unlock();
+    rest();
+    lock.lock();
+    changed_.wait(lock, wanted);
+  }
   if (stopping_) return std::nullopt;
   auto& queue = engine_.empty() ? searches_ : engine_;
   auto taken = std::move(queue.front());
@@ -66,7 +74,10 @@ std::optional<ReadingThreads::Queued> ReadingThreads::next(bool searches) {
 
 void ReadingThreads::serve(bool searches) {
   std::unique_ptr<ResourceReader> reader;
-  while (auto taken = next(searches)) {
+  const auto rest = [&reader] {
+    if (reader) reader->release_memory();
+  };
+  while (auto taken = next(searches, rest)) {
     std::exception_ptr failure;
     if (taken->caller->begin()) {
       try {

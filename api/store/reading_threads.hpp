@@ -5,7 +5,6 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -20,7 +19,8 @@ struct ReadingLimits {
   int threads = 2;                // for searches; one more is kept for the engine's own reads
   std::size_t most_waiting = 64;  // searches; one more is refused
   std::chrono::seconds longest_wait{10};  // until a search begins
-  std::int64_t cache = 8 * 1024 * 1024;   // bytes, of each thread
+  std::int64_t cache = 4 * 1024 * 1024;   // bytes, of each thread
+  std::chrono::seconds idle{5};           // then a thread's cache is emptied
 };
 
 class ReadingThreads {
@@ -50,8 +50,9 @@ class ReadingThreads {
   };
 
   void enqueue(Purpose purpose, Queued queued);
-  // What the thread does next; nothing: the end.
-  std::optional<Queued> next(bool searches);
+  // What the thread does next; nothing: the end. `rest` is called once when there is nothing to do
+  // for a while.
+  std::optional<Queued> next(bool searches, const std::function<void()>& rest);
   void serve(bool searches);
 
   const std::string file_;

@@ -41,6 +41,7 @@ class ResourceReader {
   std::vector<std::int64_t> unused_acls(const std::atomic<bool>& given_up);
   std::vector<AwaitingEntry> awaiting_entries(std::int64_t limit);
   std::int64_t awaiting_count();
+  void release_memory() noexcept { connection_.release_memory(); }
   std::optional<std::string> setting(const std::string& name);
   // As search() and try_search().
   LogPage read_log(const LogQuery& query, const std::atomic<bool>& given_up);

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "common/job/job.hpp"
 #include "common/job/job_state.hpp"
 
 namespace jobengine::api::store {
@@ -94,6 +95,7 @@ ResourceWriter::ResourceWriter(Connection& connection)
            "SELECT id, document, revision, awaits_entry, row, acl, state, action FROM resource "
            "WHERE id = ?1"),
       insert_(connection, insertion()),
+      note_entry_(connection, "UPDATE resource SET document = ?2, awaits_entry = 0 WHERE row = ?1"),
       remove_(connection, "DELETE FROM resource WHERE id = ?1"),
       find_acl_(connection, "SELECT acl FROM acl_set WHERE claims = ?1"),
       add_acl_(connection, "INSERT INTO acl_set(claims) VALUES(?1) RETURNING acl"),
@@ -275,7 +277,39 @@ void ResourceWriter::put_tags(std::int64_t row, const std::set<std::string>& bef
   }
 }
 
+bool ResourceWriter::note_awaited_entry(const Store::EntryMade& made) {
+  std::string text;
+  std::int64_t row = 0;
+  std::int64_t revision = 0;
+  {
+    const Use get(get_);
+    get->bind(1, std::string_view(made.id));
+    if (!get->step() || get->integer(3) == 0 || get->text(6) != "QUEUED") return false;
+    text = get->text(1);
+    revision = get->integer(2);
+    row = get->integer(4);
+  }
+  // Quotes inside of texts are escaped. What stands there twice may be an attribute of another.
+  static const std::string awaiting = R"("tags":[")" + std::string(job::awaits_entry_tag) + R"("])";
+  const auto at = text.find(awaiting);
+  if (at == std::string::npos || text.find(awaiting, at + 1) != std::string::npos) return false;
+  text.replace(at, awaiting.size(), R"("tags":)" + nlohmann::json::array({made.path}).dump());
+  {
+    const Use note(note_entry_);
+    note->bind(1, row);
+    note->bind(2, std::string_view(text));
+    note->step();
+  }
+  put_tags(row, {std::string(job::awaits_entry_tag)}, {made.path});
+  if (gathering_) {
+    const StoredDocument stored{made.id, nlohmann::json::parse(text), revision, false};
+    note_change(made.id, &stored);
+  }
+  return true;
+}
+
 void ResourceWriter::note_entry(const Store::EntryMade& made) {
+  if (note_awaited_entry(made)) return;
   const auto before = current(made.id);
   if (!before) return;
   auto stored = before->stored;

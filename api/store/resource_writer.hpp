@@ -65,6 +65,9 @@ class ResourceWriter {
     DocumentKind kind;
   };
   std::optional<Current> current(const std::string& id);
+  // The usual case of note_entry(), without a look at the rest of the document. False: it is
+  // another.
+  bool note_awaited_entry(const Store::EntryMade& made);
   void put(const StoredDocument& stored, const Current* before);
   // Returns its row.
   std::int64_t insert(std::string_view id, std::string_view text, std::int64_t revision,
@@ -84,6 +87,7 @@ class ResourceWriter {
   Connection& connection_;
   Statement get_;
   Statement insert_;
+  Statement note_entry_;
   // By what they set: an index none of whose columns is set costs nothing.
   std::unordered_map<std::string, std::unique_ptr<Statement>> updates_;
   Statement remove_;

@@ -116,6 +116,10 @@ void Connection::wait_for_locks(std::chrono::milliseconds longest) {
   sqlite3_busy_timeout(handle_, static_cast<int>(longest.count()));
 }
 
+void Connection::release_memory() noexcept {
+  sqlite3_db_release_memory(handle_);
+}
+
 void Connection::run(const std::string& sql) {
   const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) fail(code, sql.substr(0, 60));

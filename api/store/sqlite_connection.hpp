@@ -54,6 +54,8 @@ class Connection {
 
   // How long a lock of another connection is waited for; 5 s unless told.
   void wait_for_locks(std::chrono::milliseconds longest);
+  // What the page cache holds and no transaction needs goes back. To be followed by malloc_trim().
+  void release_memory() noexcept;
   // One or more statements without results.
   void run(const std::string& sql);
   // The first column of the first row.

@@ -340,7 +340,7 @@ std::unique_ptr<Connection> open_for_writing(const std::string& file, const std:
                              ")");
     }
     connection->run(
-        "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; "
+        "PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY; "
         "PRAGMA journal_size_limit = 67108864");
     migrate(*connection, name);
     return connection;

@@ -1,5 +1,7 @@
 #include "api/store/writing_thread.hpp"
 
+#include <malloc.h>
+
 #include "common/runtime/failure.hpp"
 
 namespace jobengine::api::store {
@@ -9,6 +11,8 @@ namespace {
 constexpr std::size_t max_batch = 512;
 // Takes some milliseconds to write.
 constexpr std::size_t many_documents = 50;
+// Rounds of `between_probes` without a write, until memory is given back.
+constexpr int rounds_to_rest = 5;
 // While writes fail and nobody tries one.
 constexpr auto between_probes = std::chrono::seconds(1);
 
@@ -71,12 +75,23 @@ void WritingThread::enqueue(Write write) {
 void WritingThread::run() {
   for (std::vector<Write> batch; next(batch); batch.clear()) {
     if (!batch.empty()) {
+      idle_rounds_ = 0;
       write_batch(batch);
     } else if (health_.troubled()) {
       probe();
     }
-    if (writer_.logs_left()) sweep_logs();
+    if (writer_.logs_left()) {
+      sweep_logs();
+    } else if (batch.empty() && ++idle_rounds_ == rounds_to_rest) {
+      rest();
+    }
   }
+}
+
+// After a burst most of what it took lies free, in pages of the cache and in arenas of all threads.
+void WritingThread::rest() {
+  connection_->release_memory();
+  malloc_trim(0);
 }
 
 bool WritingThread::next(std::vector<Write>& batch) {

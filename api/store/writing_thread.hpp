@@ -54,6 +54,8 @@ class WritingThread {
   bool attempt(std::vector<Write>& batch, std::vector<std::exception_ptr>& failures);
   // In a transaction of its own, between those that somebody waits for.
   void sweep_logs();
+  // Nothing was written for a while: memory goes back to the system, once.
+  void rest();
   // Finds out whether writing works again while nobody writes.
   void probe();
 
@@ -62,6 +64,7 @@ class WritingThread {
   ResourceWriter writer_;
   CommitObserver observer_;
   std::int64_t probes_ = 0;
+  int idle_rounds_ = 0;  // since something was written
 
   const std::size_t most_waiting_;
   WriteHealth& health_;

@@ -297,6 +297,40 @@ TEST_CASE("feed: beyond the capacity jobs wait and come in order as the queue dr
   run_on_loop(body, seconds(180));
 }
 
+TEST_CASE("feed: an array of jobs fills the queue up to its capacity and comes in order",
+          "[api][zookeeper]") {
+  const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+  const ApiServer server(options_with(hosts, {"--queue-capacity", "300"}));
+  auto body = [&](asio::io_context& loop) -> awaitable<void> {
+    Bench bench(loop, server, hosts);
+    json list = json::array();
+    for (int i = 0; i < 1000; ++i) list.push_back({{"action", "a"}, {"priority", 100 + i % 2}});
+    const auto reply = co_await bench.client->add("job", list);
+    INFO(reply.message);
+    REQUIRE(reply.ok());
+    std::vector<std::string> expected;
+    for (const std::size_t odd : {0U, 1U}) {
+      for (std::size_t i = odd; i < 1000; i += 2) {
+        expected.push_back(reply.document[i].at("resource-id"));
+      }
+    }
+    const auto full = co_await queued(&bench, 300);
+    CHECK(full == std::vector<std::string>(expected.begin(), expected.begin() + 300));
+    // Drained as it is fed: nothing is missing and nothing comes out of turn.
+    std::vector<std::string> served;
+    runtime::Event never;
+    while (served.size() < expected.size()) {
+      auto taken = co_await bench.queue->take(never);
+      REQUIRE(taken);
+      served.push_back(taken->data());
+      co_await bench.queue->consume(std::move(*taken));
+    }
+    CHECK(served == expected);
+    co_await bench.session->close();
+  };
+  run_on_loop(body, seconds(180));
+}
+
 TEST_CASE("feed: the capacity never holds back urgency", "[api][zookeeper]") {
   const auto hosts = ZooKeeperServer::shared().fresh_chroot();
   const ApiServer server(options_with(hosts, {"--queue-capacity", "2"}));

@@ -492,6 +492,35 @@ TEST_CASE("store: jobs wait for entries by priority, then age; entries end the w
   });
 }
 
+TEST_CASE("store: an entry is noted in the job's own tags, whatever else looks like them",
+          "[store]") {
+  OpenStore open;
+  tests::run_on_loop([&open](asio::io_context&) -> awaitable<void> {
+    Store& store = *open.store;
+    const json waiting = {"awaits-entry"};
+    const json before = job("job/1", {{"state", "QUEUED"},
+                                      {"tags", waiting},
+                                      {"affected", {{"tags", waiting}}},
+                                      {"payload", "\"tags\":[\"awaits-entry\"]"}});
+    auto plain = before;
+    plain["id"] = "job/2";
+    plain.erase("affected");
+    std::vector<json> documents = {before, plain};
+    co_await put_all(store, documents, true);
+    std::vector<Store::EntryMade> made = {{"job/1", "/job/entries/entry-999-0000000001"},
+                                          {"job/2", "/job/entries/entry-999-0000000002"}};
+    co_await store.entries_made(std::move(made));
+    for (auto expected : documents) {
+      const auto id = expected["id"].get<std::string>();
+      expected["tags"] = json{"/job/entries/entry-999-000000000" + id.substr(4)};
+      const auto after = tests::awaited(store.get(id));
+      CHECK(after->document == expected);
+      CHECK_FALSE(after->awaits_entry);
+    }
+    CHECK(tests::awaited(store.awaiting_count()) == 0);
+  });
+}
+
 // The executor that took the entry can be quicker than we are at noting it: a bulk action leaves
 // its job RUNNING with tags that others search for.
 TEST_CASE("store: an entry noted late leaves the tags of the one who runs the job", "[store]") {
