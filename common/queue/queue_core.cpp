@@ -55,6 +55,7 @@ QueueCore::QueueCore(zookeeper::Session& session, QueueOptions options)
     }
     view_changed();
     wanted_.raise();
+    takers_changed_.raise();
   });
 }
 
@@ -63,6 +64,7 @@ void QueueCore::abandon() {
   subscription_.reset();
   view_changed();
   wanted_.raise();
+  takers_changed_.raise();
 }
 
 bool QueueCore::closed() const {
@@ -95,13 +97,6 @@ bool QueueCore::leased() const {
 void QueueCore::view_changed() {
   view_changed_.raise();
   view_changed_.reset();
-}
-
-awaitable<zookeeper::MultiReply> QueueCore::send(std::vector<zookeeper::Operation> operations,
-                                                 zookeeper::Epoch only_in) {
-  ++counters_.multis;
-  counters_.multi_operations += operations.size();
-  return session().multi(std::move(operations), only_in);
 }
 
 awaitable<void> QueueCore::ensure_folders() {
@@ -148,7 +143,7 @@ awaitable<QueueCore::Look> QueueCore::look_at(EntryName name) {
 
 void QueueCore::spawn(runtime::Executor loop, awaitable<void> coroutine) {
   // A failure here is a broken invariant: what the outside may do is handled inside.
-  auto ended = [](std::exception_ptr failure) {
+  auto ended = [self = shared_from_this()](std::exception_ptr failure) {
     if (failure) std::rethrow_exception(failure);
   };
   asio::co_spawn(loop, std::move(coroutine), ended);

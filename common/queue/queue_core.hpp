@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <exception>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,6 +13,7 @@
 
 #include "common/queue/idle_line.hpp"
 #include "common/queue/locking_queue.hpp"
+#include "common/queue/multi_batch.hpp"
 #include "common/queue/queue_view.hpp"
 
 namespace jobengine::queue {
@@ -25,6 +28,20 @@ struct RecordWrite {
   std::shared_ptr<HeldEntry> kept;
   AttemptRecord record;
   std::string text;  // of the record
+};
+
+// One caller's requests, which go into one multi, perhaps with those of others.
+struct PutCall {
+  std::vector<PutRequest> requests;
+  std::vector<PutReply> replies;
+  std::exception_ptr failure;
+  runtime::Event ended;
+};
+
+// Those that wait to be sent.
+struct PutLine {
+  std::deque<std::shared_ptr<PutCall>> calls;
+  Senders senders{2};
 };
 
 // Lives on the loop. Every coroutine holds it by shared_ptr and looks at abandoned() before it
@@ -54,10 +71,16 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   bool leased() const;
 
   QueueView& view() { return view_; }
+  PutLine& puts() { return puts_; }
   QueueCounters& counters() { return counters_; }
-  // Every multi of the queue goes this way. Throws Failure when the queue or its session is gone.
+  // Every multi of the queue goes this way, at once. Throws Failure when the queue or its session
+  // is gone.
   awaitable<zookeeper::MultiReply> send(std::vector<zookeeper::Operation> operations,
                                         zookeeper::Epoch only_in = 0);
+  // The same in one multi with what others share in this turn of the loop; the reply is what a
+  // multi of its own would have got.
+  awaitable<zookeeper::MultiReply> share(std::vector<zookeeper::Operation> operations,
+                                         zookeeper::Epoch only_in);
   // Wakes every taker that waits for a change of the view.
   void view_changed();
 
@@ -81,6 +104,9 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   awaitable<bool> has_rival(EntryName ours, std::string data, zookeeper::Epoch epoch, Rivals which);
   const std::string& trouble() const { return trouble_; }
 
+  // Not joined: it holds the core.
+  void spawn(runtime::Executor loop, awaitable<void> coroutine);
+
   // Who has the lock, after everything sent before was applied.
   enum class Lock { Ours, Others, None };
   struct Look {
@@ -91,9 +117,11 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   awaitable<Look> look_at(EntryName name);
 
  private:
-  // One try to take one entry; goes on alone when the taker has left meanwhile.
+  // One try to take one entry, of a taker who waits; goes on alone when the taker has left.
   struct Attempt {
     EntryName name;
+    zookeeper::DataReply read;
+    zookeeper::Epoch epoch = 0;
     runtime::Event ended;
     std::optional<TakenEntry> entry;
     bool given_up = false;
@@ -121,12 +149,20 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   awaitable<void> list_folders(bool watch);
   bool news_are_due() const;
   awaitable<void> wait_for_news(runtime::Event& stop);
-  awaitable<void> attempt(std::shared_ptr<Attempt> attempt);
+  awaitable<void> serve_takers();
+  awaitable<void> take_round(std::vector<std::shared_ptr<Attempt>> round);
+  awaitable<void> conclude(std::shared_ptr<Attempt> attempt, zookeeper::MultiReply reply);
   awaitable<std::optional<TakenEntry>> try_to_take(EntryName name);
-  awaitable<std::optional<TakenEntry>> take_with(EntryName name, zookeeper::DataReply read,
-                                                 zookeeper::Epoch epoch, bool& again);
+  bool can_be_tried(const EntryName& name, const zookeeper::DataReply& read);
+  std::vector<zookeeper::Operation> lock_operations(const EntryName& name,
+                                                    const zookeeper::DataReply& read) const;
+  // `again`: the entry changed meanwhile; nothing else is known against it.
+  awaitable<std::optional<TakenEntry>> settle_take(EntryName name, zookeeper::DataReply read,
+                                                   zookeeper::Epoch epoch,
+                                                   zookeeper::MultiReply reply, bool& again);
   awaitable<std::optional<TakenEntry>> adopt(EntryName name, std::string data,
                                              zookeeper::Epoch epoch, bool& again);
+  awaitable<std::optional<TakenEntry>> with_record(std::optional<TakenEntry> entry);
   awaitable<bool> learn_record(TakenEntry& entry);
   awaitable<bool> learn_data_of_locked(std::vector<EntryName> names, zookeeper::Stat folder,
                                        zookeeper::Epoch epoch);
@@ -135,9 +171,10 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   awaitable<RecordStep> look_for_record(RecordWrite& write, bool release);
   awaitable<FinishOutcome> write_record(RecordWrite write, bool release);
   awaitable<zookeeper::ZnodeError> remove_lock(EntryName name, zookeeper::Epoch epoch);
+  awaitable<void> deliver(std::vector<Offer> offers);
+  awaitable<void> send_gathered();
   void was_taken(const EntryName& name);
   void lost_race(const EntryName& name);
-  void spawn(runtime::Executor loop, awaitable<void> coroutine);
 
   zookeeper::Session* session_;
   std::string taker_id_;
@@ -149,6 +186,12 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   QueueView view_;
   QueueCounters counters_;
   int takers_ = 0;
+  std::deque<std::shared_ptr<Attempt>> waiting_takers_;  // without a name to try
+  std::size_t rounds_ = 0;                               // of takes, under way
+  runtime::Event takers_changed_;                        // one waits, or a round ended
+  std::vector<Offer> gathered_;                          // to finish entries
+  Senders finishers_{2};
+  PutLine puts_;
   bool view_is_kept_ = false;
   runtime::Event wanted_;        // a taker came or left, or found the view dry
   runtime::Event view_changed_;  // pulsed
@@ -172,9 +215,6 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
 [[noreturn]] void session_is_closed();
 // The count of creations in a folder, from its stat.
 std::int64_t creations(const zookeeper::Stat& folder);
-
-// Which operation of a multi failed; nothing when none did or the server did not say.
-std::optional<std::size_t> failed_operation(const zookeeper::MultiReply& reply);
 
 // put() and put_all(): `requests` may be of any number.
 awaitable<std::vector<PutReply>> put_entries(std::shared_ptr<QueueCore> core,

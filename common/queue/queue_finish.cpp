@@ -23,7 +23,7 @@ awaitable<FinishOutcome> QueueCore::consume(TakenEntry entry) {
     const bool with_record = entry.kept()->exists;
     if (with_record) operations.push_back(zookeeper::remove_operation(record_path(name)));
     JE_CRASH_POINT("executor.consume.before");
-    const auto reply = co_await send(std::move(operations), entry.epoch());
+    const auto reply = co_await share(std::move(operations), entry.epoch());
     JE_CRASH_POINT("executor.consume.after");
     if (with_record && failed_operation(reply) == 2 && reply.error == ZnodeError::NoNode) {
       entry.kept()->exists = false;
@@ -58,7 +58,7 @@ awaitable<FinishOutcome> QueueCore::consume(TakenEntry entry) {
 awaitable<ZnodeError> QueueCore::remove_lock(EntryName name, zookeeper::Epoch epoch) {
   std::vector<zookeeper::Operation> operations;
   operations.push_back(zookeeper::remove_operation(lock_path(name)));
-  const auto reply = co_await send(std::move(operations), epoch);
+  const auto reply = co_await share(std::move(operations), epoch);
   co_return reply.error;
 }
 

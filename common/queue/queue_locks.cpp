@@ -18,6 +18,7 @@ awaitable<std::optional<TakenEntry>> QueueCore::take_named(EntryName name) {
   std::optional<TakenEntry> entry;
   if (closed() || !view_.claim(name)) co_return entry;
   entry = co_await try_to_take(name);
+  entry = co_await with_record(std::move(entry));
   co_return entry;
 }
 

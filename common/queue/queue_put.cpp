@@ -13,17 +13,18 @@ namespace {
 
 using zookeeper::ZnodeError;
 
-// A server refuses requests of 1 MB, and a follower pays for each as a whole.
-constexpr std::size_t most_operations = 100;
-constexpr std::size_t most_bytes = 256 * 1024;
 constexpr std::size_t reads_at_once = 100;
+
+std::size_t size_of(const PutRequest& request) {
+  return request.job_id.size() + operation_frame;
+}
 
 // The first of `requests` that go into one multi.
 std::size_t batch_size(std::span<const PutRequest> requests) {
   std::size_t bytes = 0;
   std::size_t count = 0;
   while (count < requests.size() && count < most_operations) {
-    bytes += requests[count].job_id.size() + 64;
+    bytes += size_of(requests[count]);
     if (count > 0 && bytes > most_bytes) break;
     ++count;
   }
@@ -135,12 +136,76 @@ awaitable<std::vector<PutReply>> put_batch(std::shared_ptr<QueueCore> core,
   }
 }
 
+using Calls = std::vector<std::shared_ptr<PutCall>>;
+
+// The first of those that wait that fit into one multi: at least one.
+Calls first_of(PutLine& line) {
+  Calls calls;
+  std::size_t requests = 0;
+  std::size_t bytes = 0;
+  while (!line.calls.empty()) {
+    const auto& call = line.calls.front();
+    requests += call->requests.size();
+    for (const PutRequest& request : call->requests) bytes += size_of(request);
+    if (!calls.empty() && (requests > most_operations || bytes > most_bytes)) break;
+    calls.push_back(call);
+    line.calls.pop_front();
+  }
+  return calls;
+}
+
+// All of `calls` in one multi; each knows its replies afterwards, or why there are none.
+awaitable<void> put_together(std::shared_ptr<QueueCore> core, Calls calls) {
+  std::vector<PutRequest> requests;
+  for (const auto& call : calls) {
+    requests.insert(requests.end(), call->requests.begin(), call->requests.end());
+  }
+  std::exception_ptr failure;
+  std::vector<PutReply> replies;
+  try {
+    replies = co_await put_batch(core, requests);
+  } catch (const runtime::Failure&) {
+    failure = std::current_exception();
+  }
+  if (failure && calls.size() > 1) {
+    // Refused: nothing was done. Alone, each is told whether it was its own fault.
+    for (const auto& call : calls) {
+      Calls one(1, call);
+      co_await put_together(core, std::move(one));
+    }
+    co_return;
+  }
+  auto next = replies.begin();
+  for (const auto& call : calls) {
+    call->failure = failure;
+    if (!failure) {
+      const auto end = next + static_cast<std::ptrdiff_t>(call->requests.size());
+      call->replies.assign(std::make_move_iterator(next), std::make_move_iterator(end));
+      next = end;
+    }
+    call->ended.raise();
+  }
+}
+
+awaitable<void> send_puts(std::shared_ptr<QueueCore> core) {
+  auto loop = co_await asio::this_coro::executor;
+  PutLine& line = core->puts();
+  line.senders.began();
+  while (!line.calls.empty()) {
+    Calls calls = first_of(line);
+    if (!line.calls.empty() && line.senders.may_begin()) core->spawn(loop, send_puts(core));
+    co_await put_together(core, std::move(calls));
+  }
+  line.senders.ended();
+}
+
 }  // namespace
 
 awaitable<std::vector<PutReply>> put_entries(std::shared_ptr<QueueCore> core,
                                              std::vector<PutRequest> requests) {
   std::vector<PutReply> replies;
   if (requests.empty()) co_return replies;
+  auto loop = co_await asio::this_coro::executor;
   // Where the numbers begin, so that an answer that is lost can be looked for among few.
   if (core->next_sequence() < 0) {
     const auto folder = co_await core->session().exists(core->entries_path());
@@ -150,8 +215,13 @@ awaitable<std::vector<PutReply>> put_entries(std::shared_ptr<QueueCore> core,
   for (std::size_t from = 0; from < all.size();) {
     const std::size_t size = batch_size(all.subspan(from));
     const auto batch = all.subspan(from, size);
-    auto made = co_await put_batch(core, batch);
-    std::move(made.begin(), made.end(), std::back_inserter(replies));
+    auto call = std::make_shared<PutCall>();
+    call->requests.assign(batch.begin(), batch.end());
+    core->puts().calls.push_back(call);
+    if (core->puts().senders.may_begin()) core->spawn(loop, send_puts(core));
+    co_await call->ended.wait();
+    if (call->failure) std::rethrow_exception(call->failure);
+    std::move(call->replies.begin(), call->replies.end(), std::back_inserter(replies));
     from += size;
   }
   co_return replies;

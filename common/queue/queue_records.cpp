@@ -18,14 +18,6 @@ using zookeeper::ZnodeError;
 
 }  // namespace
 
-std::optional<std::size_t> failed_operation(const zookeeper::MultiReply& reply) {
-  for (std::size_t i = 0; i < reply.results.size(); ++i) {
-    const ZnodeError error = reply.results[i].error;
-    if (error != ZnodeError::Ok && error != ZnodeError::RolledBack) return i;
-  }
-  return std::nullopt;
-}
-
 RecordWrite::RecordWrite(const TakenEntry& entry, AttemptRecord kept_record)
     : name(entry.name()),
       attempt(entry.attempt()),
@@ -33,6 +25,17 @@ RecordWrite::RecordWrite(const TakenEntry& entry, AttemptRecord kept_record)
       kept(entry.kept()),
       record(std::move(kept_record)),
       text(text_of(record)) {}
+
+// Nobody keeps a record of an entry that was never taken. Nothing when the lock is lost meanwhile.
+awaitable<std::optional<TakenEntry>> QueueCore::with_record(std::optional<TakenEntry> entry) {
+  if (!entry || entry->attempt() <= 1) co_return entry;
+  const bool ours = co_await learn_record(*entry);
+  if (!ours) {
+    view_.drop(entry->name());
+    entry.reset();
+  }
+  co_return entry;
+}
 
 // False when the lock is lost meanwhile.
 awaitable<bool> QueueCore::learn_record(TakenEntry& entry) {
@@ -116,7 +119,13 @@ awaitable<QueueCore::RecordStep> QueueCore::try_to_write(RecordWrite& write, boo
   if (release) operations.push_back(zookeeper::remove_operation(lock_path(write.name)));
   // What is sent after this finds it there, most likely.
   write.kept->exists = true;
-  const auto reply = co_await send(std::move(operations), write.epoch);
+  // What only writes goes at once: it must not be overtaken by what its entry is finished with.
+  zookeeper::MultiReply reply;
+  if (release) {
+    reply = co_await share(std::move(operations), write.epoch);
+  } else {
+    reply = co_await send(std::move(operations), write.epoch);
+  }
   if (reply.error == ZnodeError::Ok) co_return RecordStep::Done;
   if (zookeeper::outcome_unknown(reply.error)) co_return co_await look_for_record(write, release);
   const auto failed = failed_operation(reply);

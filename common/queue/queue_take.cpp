@@ -12,6 +12,10 @@ using zookeeper::ZnodeError;
 
 // What failed for a reason that may pass is not tried again sooner.
 constexpr auto retry_interval = std::chrono::seconds(1);
+// Two operations each.
+constexpr std::size_t most_takes_together = most_operations / 2;
+// While so many rounds of takes are under way, newcomers gather for the next one.
+constexpr std::size_t most_rounds = 2;
 
 }  // namespace
 
@@ -23,6 +27,7 @@ awaitable<std::optional<TakenEntry>> QueueCore::take(runtime::Event& stop) {
   if (!view_is_kept_) {
     view_is_kept_ = true;
     spawn(loop, keep_view());
+    spawn(loop, serve_takers());
   }
   std::optional<TakenEntry> entry;
   while (!entry && !stop.raised() && !closed()) {
@@ -31,16 +36,9 @@ awaitable<std::optional<TakenEntry>> QueueCore::take(runtime::Event& stop) {
       co_await wait_for_news(stop);
       continue;
     }
-    const auto names = view_.choose(runtime::Clock::now(), 1);
-    if (names.empty()) {
-      wanted_.raise();
-      const auto due = view_.next_due().value_or(runtime::TimePoint::max());
-      co_await runtime::Event::wait_either(view_changed_, stop, due);
-      continue;
-    }
     auto current = std::make_shared<Attempt>();
-    current->name = names.front();
-    spawn(loop, attempt(current));
+    waiting_takers_.push_back(current);
+    takers_changed_.raise();
     co_await runtime::Event::wait_either(current->ended, stop, runtime::TimePoint::max());
     if (!current->ended.raised()) current->given_up = true;
     entry = std::move(current->entry);
@@ -49,6 +47,38 @@ awaitable<std::optional<TakenEntry>> QueueCore::take(runtime::Event& stop) {
   if (takers_ == 0) wanted_.raise();
   if (!entry) co_await stop.wait();
   co_return entry;
+}
+
+// Waits for nothing but names and, when enough rounds are under way, for one of them to end. It is
+// woken behind what the loop had to do already: takers that became free together are served
+// together.
+awaitable<void> QueueCore::serve_takers() {
+  auto self = shared_from_this();
+  auto loop = co_await asio::this_coro::executor;
+  while (!closed()) {
+    std::erase_if(waiting_takers_, [](const auto& attempt) { return attempt->given_up; });
+    takers_changed_.reset();
+    if (waiting_takers_.empty() || rounds_ >= most_rounds) {
+      co_await takers_changed_.wait();
+      continue;
+    }
+    const std::size_t most = std::min(waiting_takers_.size(), most_takes_together);
+    const auto names = view_.choose(runtime::Clock::now(), most);
+    if (names.empty()) {
+      wanted_.raise();
+      const auto due = view_.next_due().value_or(runtime::TimePoint::max());
+      co_await runtime::Event::wait_either(view_changed_, takers_changed_, due);
+      continue;
+    }
+    std::vector<std::shared_ptr<Attempt>> round;
+    for (const EntryName& name : names) {
+      waiting_takers_.front()->name = name;
+      round.push_back(std::move(waiting_takers_.front()));
+      waiting_takers_.pop_front();
+    }
+    ++rounds_;
+    spawn(loop, take_round(std::move(round)));
+  }
 }
 
 void QueueCore::was_taken(const EntryName& name) {
@@ -62,16 +92,53 @@ void QueueCore::lost_race(const EntryName& name) {
   view_.drop(name);
 }
 
-// Not bound to its taker, which must be able to leave while ZooKeeper is away: a lock that nobody
-// waits for any more is given back.
-awaitable<void> QueueCore::attempt(std::shared_ptr<Attempt> attempt) {
+// One multi for all whose entries could be read. Not bound to the takers, who must be able to leave
+// while ZooKeeper is away: a lock that nobody waits for any more is given back.
+awaitable<void> QueueCore::take_round(std::vector<std::shared_ptr<Attempt>> round) {
+  auto self = shared_from_this();
+  auto loop = co_await asio::this_coro::executor;
+  std::vector<awaitable<zookeeper::DataReply>> reads;
+  for (const auto& attempt : round) reads.push_back(session_->get(entry_path(attempt->name)));
+  for (std::size_t i = 0; i < round.size(); ++i) {
+    round[i]->read = co_await std::move(reads[i]);
+  }
+  std::vector<Offer> offers;
+  for (const auto& attempt : round) {
+    if (closed() || !can_be_tried(attempt->name, attempt->read)) {
+      attempt->ended.raise();
+      continue;
+    }
+    // The answers came in this epoch: a lock made in another one would not be ours.
+    attempt->epoch = session_->epoch();
+    Offer offer;
+    offer.operations = lock_operations(attempt->name, attempt->read);
+    offer.epoch = attempt->epoch;
+    offer.answered = [self, loop, attempt](zookeeper::MultiReply reply) {
+      JE_CRASH_POINT("executor.take.after");
+      self->spawn(loop, self->conclude(attempt, std::move(reply)));
+    };
+    JE_CRASH_POINT("executor.take.before");
+    offers.push_back(std::move(offer));
+  }
+  co_await deliver(std::move(offers));
+  --rounds_;
+  takers_changed_.raise();
+}
+
+// What follows for one taker of a round.
+awaitable<void> QueueCore::conclude(std::shared_ptr<Attempt> attempt, zookeeper::MultiReply reply) {
   auto self = shared_from_this();
   try {
-    attempt->entry = co_await try_to_take(attempt->name);
-    if (attempt->entry && attempt->given_up) {
-      TakenEntry unwanted = std::move(*attempt->entry);
-      attempt->entry.reset();
-      co_await release(std::move(unwanted), runtime::TimePoint());
+    bool again = false;
+    const EntryName name = attempt->name;
+    auto entry = co_await settle_take(name, std::move(attempt->read), attempt->epoch,
+                                      std::move(reply), again);
+    if (again) entry = co_await try_to_take(name);
+    entry = co_await with_record(std::move(entry));
+    if (entry && attempt->given_up) {
+      co_await release(std::move(*entry), runtime::TimePoint());
+    } else {
+      attempt->entry = std::move(entry);
     }
   } catch (const runtime::Failure&) {
     // The session was closed meanwhile: so is every lock.
@@ -79,50 +146,56 @@ awaitable<void> QueueCore::attempt(std::shared_ptr<Attempt> attempt) {
   attempt->ended.raise();
 }
 
+// One entry by itself.
 awaitable<std::optional<TakenEntry>> QueueCore::try_to_take(EntryName name) {
   std::optional<TakenEntry> entry;
   bool again = true;
   while (again && !closed()) {
     again = false;
     auto read = co_await session_->get(entry_path(name));
-    if (closed()) break;
-    if (read.error == ZnodeError::Ok) {
-      // The answer came in this epoch: a lock made in another one would not be ours.
-      const Epoch epoch = session_->epoch();
-      entry = co_await take_with(name, std::move(read), epoch, again);
-    } else if (read.error == ZnodeError::NoNode || zookeeper::outcome_unknown(read.error)) {
-      lost_race(name);
-    } else {
-      trouble_ = "cannot read " + entry_path(name) + ": " + std::string(text(read.error));
-      view_.put_back(name, runtime::Clock::now() + retry_interval);
-    }
-  }
-  // Nobody keeps a record of an entry that was never taken.
-  if (entry && entry->attempt() > 1) {
-    const bool ours = co_await learn_record(*entry);
-    if (!ours) {
-      view_.drop(name);
-      entry.reset();
-    }
+    if (closed() || !can_be_tried(name, read)) break;
+    // The answer came in this epoch: a lock made in another one would not be ours.
+    const Epoch epoch = session_->epoch();
+    JE_CRASH_POINT("executor.take.before");
+    auto reply = co_await send(lock_operations(name, read), epoch);
+    JE_CRASH_POINT("executor.take.after");
+    entry = co_await settle_take(name, std::move(read), epoch, std::move(reply), again);
   }
   co_return entry;
 }
 
-awaitable<std::optional<TakenEntry>> QueueCore::take_with(EntryName name, zookeeper::DataReply read,
-                                                          Epoch epoch, bool& again) {
+// Whether the entry is there; if not, the view is told.
+bool QueueCore::can_be_tried(const EntryName& name, const zookeeper::DataReply& read) {
+  if (read.error == ZnodeError::Ok) return true;
+  if (read.error == ZnodeError::NoNode || zookeeper::outcome_unknown(read.error)) {
+    lost_race(name);
+  } else {
+    trouble_ = "cannot read " + entry_path(name) + ": " + std::string(text(read.error));
+    view_.put_back(name, runtime::Clock::now() + retry_interval);
+  }
+  return false;
+}
+
+std::vector<zookeeper::Operation> QueueCore::lock_operations(
+    const EntryName& name, const zookeeper::DataReply& read) const {
   std::vector<zookeeper::Operation> operations;
   operations.push_back(zookeeper::set_operation(entry_path(name), read.data, read.stat.version));
   operations.push_back(
       zookeeper::create_operation(lock_path(name), taker_id_, zookeeper::CreateMode::Ephemeral));
-  JE_CRASH_POINT("executor.take.before");
-  auto reply = co_await send(operations, epoch);
-  JE_CRASH_POINT("executor.take.after");
+  return operations;
+}
+
+awaitable<std::optional<TakenEntry>> QueueCore::settle_take(EntryName name,
+                                                            zookeeper::DataReply read, Epoch epoch,
+                                                            zookeeper::MultiReply reply,
+                                                            bool& again) {
   std::int32_t version = read.stat.version + 1;
   if (reply.error == ZnodeError::BadArguments && !closed()) {
     // So large that there is no room for the lock in one request: whoever put that gets no count.
+    auto operations = lock_operations(name, read);
     operations[0] = zookeeper::check_operation(entry_path(name), read.stat.version);
     version = read.stat.version;
-    reply = co_await send(operations, epoch);
+    reply = co_await send(std::move(operations), epoch);
   }
   std::optional<TakenEntry> entry;
   switch (reply.error) {
