@@ -52,14 +52,18 @@ std::optional<std::size_t> failed_operation(const zookeeper::MultiReply& reply);
 
 // How many empty a line at a time. Whoever joins the line asks for one more to begin, which it does
 // when the loop has come to the end of its turn: what joins within one turn leaves together. While
-// as many as may are at work, newcomers gather for the next.
+// some are at work, newcomers gather for the next, until there are enough of them for a full one.
 class Senders {
  public:
-  explicit Senders(std::size_t most) : most_(most) {}
+  static constexpr std::size_t most = 2;
+  static constexpr std::size_t most_full = 8;
+
+  // Whether `at_work` leave room for one more. `full`: it would be as large as it may.
+  static bool room(std::size_t at_work, bool full) { return at_work < (full ? most_full : most); }
 
   // True: one more is to be started; it calls began() first, and ended() last.
-  bool may_begin() {
-    if (starting_ || at_work_ >= most_) return false;
+  bool may_begin(bool full) {
+    if (starting_ || !room(at_work_, full)) return false;
     starting_ = true;
     ++at_work_;
     return true;
@@ -68,7 +72,6 @@ class Senders {
   void ended() { --at_work_; }
 
  private:
-  std::size_t most_;
   std::size_t at_work_ = 0;
   bool starting_ = false;
 };

@@ -41,7 +41,7 @@ struct PutCall {
 // Those that wait to be sent.
 struct PutLine {
   std::deque<std::shared_ptr<PutCall>> calls;
-  Senders senders{2};
+  Senders senders;
 };
 
 // Lives on the loop. Every coroutine holds it by shared_ptr and looks at abandoned() before it
@@ -190,7 +190,7 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   std::size_t rounds_ = 0;                               // of takes, under way
   runtime::Event takers_changed_;                        // one waits, or a round ended
   std::vector<Offer> gathered_;                          // to finish entries
-  Senders finishers_{2};
+  Senders finishers_;
   PutLine puts_;
   bool view_is_kept_ = false;
   runtime::Event wanted_;        // a taker came or left, or found the view dry

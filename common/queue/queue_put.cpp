@@ -193,7 +193,8 @@ awaitable<void> send_puts(std::shared_ptr<QueueCore> core) {
   line.senders.began();
   while (!line.calls.empty()) {
     Calls calls = first_of(line);
-    if (!line.calls.empty() && line.senders.may_begin()) core->spawn(loop, send_puts(core));
+    if (!line.calls.empty() && line.senders.may_begin(line.calls.size() >= most_operations))
+      core->spawn(loop, send_puts(core));
     co_await put_together(core, std::move(calls));
   }
   line.senders.ended();
@@ -217,8 +218,10 @@ awaitable<std::vector<PutReply>> put_entries(std::shared_ptr<QueueCore> core,
     const auto batch = all.subspan(from, size);
     auto call = std::make_shared<PutCall>();
     call->requests.assign(batch.begin(), batch.end());
-    core->puts().calls.push_back(call);
-    if (core->puts().senders.may_begin()) core->spawn(loop, send_puts(core));
+    PutLine& line = core->puts();
+    line.calls.push_back(call);
+    if (line.senders.may_begin(line.calls.size() >= most_operations))
+      core->spawn(loop, send_puts(core));
     co_await call->ended.wait();
     if (call->failure) std::rethrow_exception(call->failure);
     std::move(call->replies.begin(), call->replies.end(), std::back_inserter(replies));

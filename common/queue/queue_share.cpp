@@ -22,6 +22,9 @@ struct Answer {
   runtime::Event came;
 };
 
+// About a full batch: an offer has two or three operations.
+constexpr std::size_t many_offers = most_operations / 2;
+
 }  // namespace
 
 awaitable<MultiReply> QueueCore::send(std::vector<zookeeper::Operation> operations,
@@ -68,7 +71,7 @@ awaitable<MultiReply> QueueCore::share(std::vector<zookeeper::Operation> operati
   };
   gathered_.push_back(std::move(offer));
   auto loop = co_await asio::this_coro::executor;
-  if (finishers_.may_begin()) spawn(loop, send_gathered());
+  if (finishers_.may_begin(gathered_.size() >= many_offers)) spawn(loop, send_gathered());
   co_await answer->came.wait();
   co_return std::move(answer->reply);
 }
@@ -82,7 +85,8 @@ awaitable<void> QueueCore::send_gathered() {
     std::vector<Offer> offers(std::make_move_iterator(gathered_.begin()),
                               std::make_move_iterator(end));
     gathered_.erase(gathered_.begin(), end);
-    if (!gathered_.empty() && finishers_.may_begin()) spawn(loop, send_gathered());
+    if (!gathered_.empty() && finishers_.may_begin(gathered_.size() >= many_offers))
+      spawn(loop, send_gathered());
     co_await deliver(std::move(offers));
   }
   finishers_.ended();

@@ -14,8 +14,6 @@ using zookeeper::ZnodeError;
 constexpr auto retry_interval = std::chrono::seconds(1);
 // Two operations each.
 constexpr std::size_t most_takes_together = most_operations / 2;
-// While so many rounds of takes are under way, newcomers gather for the next one.
-constexpr std::size_t most_rounds = 2;
 
 }  // namespace
 
@@ -58,7 +56,8 @@ awaitable<void> QueueCore::serve_takers() {
   while (!closed()) {
     std::erase_if(waiting_takers_, [](const auto& attempt) { return attempt->given_up; });
     takers_changed_.reset();
-    if (waiting_takers_.empty() || rounds_ >= most_rounds) {
+    const bool full = waiting_takers_.size() >= most_takes_together;
+    if (waiting_takers_.empty() || !Senders::room(rounds_, full)) {
       co_await takers_changed_.wait();
       continue;
     }

@@ -167,14 +167,22 @@ TEST_CASE("batch: a crowd of failures costs few rounds", "[queue]") {
   }
 }
 
-TEST_CASE("senders: one begins a turn, and no more than may are at work", "[queue]") {
-  Senders senders(2);
-  REQUIRE(senders.may_begin());
-  REQUIRE_FALSE(senders.may_begin());
+TEST_CASE("senders: one begins a turn, few are at work, and more only for full batches",
+          "[queue]") {
+  Senders senders;
+  REQUIRE(senders.may_begin(false));
+  REQUIRE_FALSE(senders.may_begin(true));
   senders.began();
-  REQUIRE(senders.may_begin());
+  REQUIRE(senders.may_begin(false));
   senders.began();
-  REQUIRE_FALSE(senders.may_begin());
+  REQUIRE_FALSE(senders.may_begin(false));
+  for (std::size_t i = Senders::most; i < Senders::most_full; ++i) {
+    REQUIRE(senders.may_begin(true));
+    senders.began();
+  }
+  REQUIRE_FALSE(senders.may_begin(true));
+  for (std::size_t i = Senders::most; i < Senders::most_full; ++i) senders.ended();
+  REQUIRE_FALSE(senders.may_begin(false));
   senders.ended();
-  REQUIRE(senders.may_begin());
+  REQUIRE(senders.may_begin(false));
 }
