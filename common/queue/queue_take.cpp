@@ -97,6 +97,7 @@ awaitable<void> QueueCore::take_round(std::vector<std::shared_ptr<Attempt>> roun
   auto self = shared_from_this();
   auto loop = co_await asio::this_coro::executor;
   std::vector<awaitable<zookeeper::DataReply>> reads;
+  if (closed()) co_return;
   for (const auto& attempt : round) reads.push_back(session_->get(entry_path(attempt->name)));
   for (std::size_t i = 0; i < round.size(); ++i) {
     round[i]->read = co_await std::move(reads[i]);
