@@ -132,11 +132,7 @@ HttpMessage message_of(const Core& core, const Request& request) {
 }
 
 bool may_repeat(const HttpOutcome& outcome, const std::string& method, int repeated) {
-  // A server that restarted has closed every pooled connection; each is found stale once.
-  constexpr int most_stale = 1000;
   switch (outcome.exchange) {
-    case Exchange::StaleConnection:
-      return repeated < most_stale;
     case Exchange::NotSent:
       return repeated < 1;
     case Exchange::Unknown:
@@ -154,8 +150,7 @@ awaitable<Reply> attempt(CorePointer core, Request request, runtime::TimePoint d
   const std::string asked = request.method + " " + core->url + "/api/" + path;
   const HttpMessage message = message_of(*core, request);
   if (const auto complaint = complaint_about(message)) co_return unsendable(asked, *complaint);
-  int repeated_sent = 0;
-  int repeated_stale = 0;
+  int repeated = 0;
   while (core->http) {
     HttpMessage copy = message;
     const HttpOutcome outcome = co_await core->http->send(std::move(copy), deadline);
@@ -165,8 +160,6 @@ awaitable<Reply> attempt(CorePointer core, Request request, runtime::TimePoint d
       }
       co_return reply_to(asked, outcome.answer);
     }
-    const bool stale = outcome.exchange == Exchange::StaleConnection;
-    int& repeated = stale ? repeated_stale : repeated_sent;
     if (!may_repeat(outcome, request.method, repeated) || runtime::Clock::now() >= deadline) {
       co_return no_reply(asked, outcome.failure);
     }

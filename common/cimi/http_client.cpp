@@ -3,15 +3,12 @@
 #include "common/cimi/http_client.hpp"
 
 #include <cpprest/http_client.h>
-#include <sys/socket.h>
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/stream.hpp>
-#include <cerrno>
 #include <map>
 #include <mutex>
 #include <tuple>
 
+#include "common/cimi/http_connections.hpp"
 #include "common/cimi/http_threads.hpp"
 #include "common/runtime/event.hpp"
 
@@ -23,35 +20,8 @@ namespace web_http = web::http;
 using web_http::client::http_client;
 using web_http::client::http_client_config;
 
-constexpr std::size_t largest_answer = 64UL * 1024 * 1024;
-constexpr const char* stale_connection = "the server had closed the connection";
-
-// Throws when a pooled connection was closed by the server: before a byte is sent, so that any
-// request can be repeated. The library itself notices only after writing, and then fails every
-// request with a body.
-template <class Socket>
-void refuse_stale(Socket& socket) {
-  if (!socket.is_open()) return;
-  char byte = 0;
-  const auto count = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  // Nothing to read is what an idle connection looks like. A TLS server's goodbye is data, too.
-  if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOTCONN)) return;
-  throw std::runtime_error(stale_connection);
-}
-
-void refuse_stale_handle(void* handle, bool tls) {
-  if (handle == nullptr) return;
-  using Tcp = boost::asio::ip::tcp::socket;
-  if (tls) {
-    refuse_stale(static_cast<boost::asio::ssl::stream<Tcp&>*>(handle)->lowest_layer());
-  } else {
-    refuse_stale(*static_cast<Tcp*>(handle));
-  }
-}
-
 // The library's error codes do not tell; its texts do.
 Exchange classify(std::string_view failure) {
-  if (failure == stale_connection) return Exchange::StaleConnection;
   for (std::string_view start :
        {"Error resolving address", "Failed to resolve", "Failed to connect",
         "Error in SSL handshake", "Failed to write request headers",
@@ -150,43 +120,11 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   std::map<std::uint64_t, std::shared_ptr<Waiting>> waiting_;
 };
 
-// Gives the place in the inbox back, also when the coroutine ends with its loop; what is then still
-// under way is cut off.
-class Outstanding {
- public:
-  Outstanding(std::shared_ptr<Inbox> inbox, std::uint64_t id) : inbox_(std::move(inbox)), id_(id) {}
-  Outstanding(const Outstanding&) = delete;
-  Outstanding& operator=(const Outstanding&) = delete;
-  ~Outstanding() {
-    inbox_->forget(id_);
-    if (!ended_) cancel_.cancel();
-  }
-  pplx::cancellation_token token() const { return cancel_.get_token(); }
-  void ended() { ended_ = true; }
-
- private:
-  std::shared_ptr<Inbox> inbox_;
-  std::uint64_t id_;
-  pplx::cancellation_token_source cancel_;
-  bool ended_ = false;
-};
-
 web_http::http_request plain_request(HttpMessage message) {
   web_http::http_request request(message.method);
   request.set_request_uri(message.target);
   for (auto& [name, value] : message.headers) request.headers().add(name, value);
   if (!message.body.empty()) request.set_body(std::move(message.body), message.content_type);
-  return request;
-}
-
-web_http::http_request library_request(HttpMessage message) {
-  auto request = plain_request(std::move(message));
-  request.set_progress_handler(
-      [](web_http::message_direction::direction direction, utility::size64_t bytes) {
-        if (direction == web_http::message_direction::download && bytes > largest_answer) {
-          throw std::runtime_error("the answer is larger than 64 MB");
-        }
-      });
   return request;
 }
 
@@ -201,84 +139,27 @@ HttpOutcome outcome_of(const pplx::task<HttpOutcome>& done) {
   }
 }
 
-// Runs on the library's threads from here on. The client is kept by its own requests.
-void start(http_client client, const web_http::http_request& request,
-           const pplx::cancellation_token& token, std::shared_ptr<Inbox> inbox, std::uint64_t id) {
-  client.request(request, token)
-      .then([](web_http::http_response response) {
-        return response.extract_vector().then([response](const std::vector<unsigned char>& body) {
-          return answered(response, body);
-        });
-      })
-      .then([inbox = std::move(inbox), id, client](const pplx::task<HttpOutcome>& done) {
-        inbox->hand_in(id, outcome_of(done));
-      });
-}
-
 }  // namespace
 
 struct HttpClient::State {
-  State(asio::io_context& loop, std::string address, http_client_config settings)
+  State(asio::io_context& loop, std::string address, bool verify)
       : inbox(std::make_shared<Inbox>(loop)),
         base(std::move(address)),
-        config(std::move(settings)),
-        pooled(base, config) {}
+        verify_tls(verify),
+        connections(loop, base, verify) {}
 
   std::shared_ptr<Inbox> inbox;
   std::string base;
-  http_client_config config;
-  http_client pooled;  // keeps its connections
-
-  // When a reused connection ends without an answer, the library sends the request again by
-  // itself. A POST must not run twice, so it gets a connection of its own.
-  http_client client_for(const std::string& method) const {
-    return method == "POST" ? http_client(base, config) : pooled;
-  }
+  bool verify_tls;
+  HttpConnections connections;
 };
 
-HttpClient::HttpClient(asio::io_context& loop, const std::string& base, bool verify_tls) {
-  start_http_threads();
-  http_client_config config;
-  // The library's limit is one of each step and no total; the deadline of each request is ours.
-  config.set_timeout(std::chrono::hours(1));
-  config.set_max_redirects(0);
-  config.set_validate_certificates(verify_tls);
-  const bool tls = base.starts_with("https:");
-  config.set_nativehandle_options(
-      [tls](web_http::client::native_handle handle) { refuse_stale_handle(handle, tls); });
-  state_ = std::make_shared<State>(loop, base, std::move(config));
-}
+HttpClient::HttpClient(asio::io_context& loop, const std::string& base, bool verify_tls)
+    : state_(std::make_shared<State>(loop, base, verify_tls)) {}
 
 HttpClient::~HttpClient() {
   state_->inbox->close();
 }
-
-namespace {
-
-awaitable<HttpOutcome> exchange(std::shared_ptr<Inbox> inbox, http_client client,
-                                HttpMessage message, runtime::TimePoint deadline) {
-  auto [id, waiting] = inbox->open();
-  Outstanding outstanding(inbox, id);
-  if (!waiting->ended.raised()) {
-    try {
-      start(client, library_request(std::move(message)), outstanding.token(), inbox, id);
-    } catch (const std::exception& failure) {
-      outstanding.ended();
-      waiting->outcome = failed(std::string("cannot be sent: ") + failure.what());
-      co_return waiting->outcome;
-    }
-  }
-  const bool in_time = co_await waiting->ended.wait_until(deadline);
-  HttpOutcome outcome = waiting->outcome;
-  if (in_time) {
-    if (outcome.exchange != Exchange::TooLate) outstanding.ended();
-  } else {
-    outcome.failure = "no answer in time";
-  }
-  co_return outcome;
-}
-
-}  // namespace
 
 // An answer that is read piece by piece. `response` is set on the library's thread, before the
 // outcome is handed in, and used on the loop afterwards.
@@ -396,14 +277,20 @@ awaitable<HttpOutcome> HttpBody::next(runtime::Event& stop, runtime::TimePoint d
 
 awaitable<HttpOpened> HttpClient::open(HttpMessage message, std::string content_type,
                                        runtime::TimePoint deadline) {
+  // The library's threads are for those who need them.
+  start_http_threads();
+  http_client_config config;
+  // The library's limit is one of each step and no total; the deadline of each request is ours.
+  config.set_timeout(std::chrono::hours(1));
+  config.set_max_redirects(0);
+  config.set_validate_certificates(state_->verify_tls);
   auto source =
-      std::make_shared<HttpBody::Source>(state_->inbox, http_client(state_->base, state_->config));
+      std::make_shared<HttpBody::Source>(state_->inbox, http_client(state_->base, config));
   return open_body(std::move(source), std::move(message), std::move(content_type), deadline);
 }
 
 awaitable<HttpOutcome> HttpClient::send(HttpMessage message, runtime::TimePoint deadline) {
-  http_client client = state_->client_for(message.method);
-  return exchange(state_->inbox, client, std::move(message), deadline);
+  return state_->connections.send(std::move(message), deadline);
 }
 
 }  // namespace jobengine::cimi

@@ -1,42 +1,15 @@
-// Single HTTP exchanges with one server. cpprest is behind it and included nowhere else, so that
-// another library can take its place. Of cpprest's behaviour this class hides: closed connections
-// noticed too late, requests sent again by itself, no total time limit, no limit on answers.
+// Single HTTP exchanges with one server. Short ones go over kept connections (http_connections.*);
+// answers that are read as they come are cpprest's, which is behind this and included nowhere else.
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "common/cimi/reply.hpp"
+#include "common/cimi/http_exchange.hpp"
 #include "common/runtime/asio.hpp"
 #include "common/runtime/event.hpp"
 
 namespace jobengine::cimi {
-
-struct HttpMessage {
-  std::string method;
-  std::string target;  // "/api/job?last=1", encoded
-  std::string body;
-  std::string content_type;
-  std::vector<std::pair<std::string, std::string>> headers;
-};
-
-// What is known of an exchange that has no answer.
-enum class Exchange {
-  Answered,
-  StaleConnection,  // the server had closed the pooled connection; not a byte was sent
-  NotSent,          // no connection, or it broke before the request was complete
-  Unknown,          // sent, and no usable answer
-  TooLate,          // the deadline passed, or the client was closed
-};
-
-struct HttpOutcome {
-  Exchange exchange = Exchange::Unknown;
-  HttpAnswer answer;    // of Answered
-  std::string failure;  // of all others
-};
 
 // What is still to come of an answer. Lives on the loop; its destruction cuts the connection.
 class HttpBody {
@@ -71,6 +44,7 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
 
   // Never throws for what the network does. Redirections are answers; cookies are the caller's.
+  // What is sent again by itself: http_connections.hpp.
   awaitable<HttpOutcome> send(HttpMessage message, runtime::TimePoint deadline);
   // A request whose answer, when it is 200 of that content type, is read as it comes. On a
   // connection of its own. The deadline is that of the answer's header.

@@ -38,7 +38,7 @@ MAY_INCLUDE = {
 WRAPPED = {
     r'zookeeper/zookeeper\.h': (2, 'common/zookeeper/'),
     r'cpprest/.*|pplx/.*': (2, 'common/cimi/'),
-    r'boost/beast.*': (2, ''),
+    r'boost/beast.*': (3, ''),
     r'sqlite3\.h': (3, 'api/store/'),
     r'yaml-cpp/.*': (2, 'common/configuration/'),
     r're2/.*': (1, 'common/json_schema/'),

@@ -29,6 +29,18 @@ awaitable<void> get_into(Client& client, Reply& reply, runtime::Event& ended) {
   ended.raise();
 }
 
+// Without an answer; given up soon.
+awaitable<void> search_and_stop(Client& client, bool search) {
+  Request request;
+  request.method = search ? "PUT" : "POST";
+  request.path = search ? "job" : "job/1/stop";
+  request.content_type = "application/x-www-form-urlencoded";
+  request.body = "last=1";
+  request.deadline = runtime::Clock::now() + 2s;
+  const Reply reply = co_await client.request(std::move(request));
+  CHECK(reply.kind == ReplyKind::Unreachable);
+}
+
 int requests_with(const HttpServer& server, const std::string& method) {
   int count = 0;
   for (const auto& received : server.received()) count += received.method == method ? 1 : 0;
@@ -141,6 +153,66 @@ TEST_CASE("connections: the deadline covers everything", "[cimi]") {
     REQUIRE(runtime::Clock::now() - start >= 400ms);
     REQUIRE(runtime::Clock::now() - start < 20s);
     REQUIRE(requests_with(server, "PUT") == 1);
+  });
+}
+
+TEST_CASE("connections: a POST uses a kept one, and finds out that the server has closed it",
+          "[cimi]") {
+  with_server(fine, {}, [](HttpServer& server, Client& client) -> awaitable<void> {
+    for (int i = 0; i < 20; ++i) {
+      const Reply reply = co_await client.add("job", json::object());
+      REQUIRE(reply.ok());
+    }
+    CHECK(server.connections() == 1);
+    server.close_connections();
+    const Reply reply = co_await client.add("job", json::object());
+    CAPTURE(reply.message);
+    CHECK(reply.ok());
+    CHECK(requests_with(server, "POST") == 21);
+  });
+}
+
+TEST_CASE("connections: there are no more than requests may be under way", "[cimi]") {
+  const auto script = [](const HttpReceived&) {
+    HttpScripted scripted = answer(200, json::object());
+    scripted.delay = 5ms;
+    return scripted;
+  };
+  with_server(script, {}, [](HttpServer& server, Client& client) -> awaitable<void> {
+    auto loop = co_await asio::this_coro::executor;
+    runtime::TaskGroup tasks(loop);
+    int answered = 0;
+    for (int i = 0; i < 300; ++i) tasks.spawn(put_once(client, answered));
+    co_await tasks.join();
+    CHECK(answered == 300);
+    CHECK(server.connections() <= 32);
+  });
+}
+
+TEST_CASE("connections: a state is written while searches and operations take their time",
+          "[cimi]") {
+  const auto script = [](const HttpReceived& received) {
+    const bool is_edit =
+        received.method == "PUT" && received.header("content-type") == "application/json";
+    return behave(is_edit ? Manner::Answer : Manner::Hold);
+  };
+  with_server(script, {}, [](HttpServer& server, Client& client) -> awaitable<void> {
+    auto loop = co_await asio::this_coro::executor;
+    runtime::TaskGroup tasks(loop);
+    for (int i = 0; i < 100; ++i) tasks.spawn(search_and_stop(client, i % 2 == 0));
+    const bool full = co_await eventually([&server] { return server.received().size() == 32; });
+    REQUIRE(full);
+    const json changes = {{"state", "SUCCESS"}};
+    Request edit;
+    edit.method = "PUT";
+    edit.path = "job/1";
+    edit.body = changes.dump();
+    const Reply reply = co_await client.request(std::move(edit));
+    CAPTURE(reply.message);
+    CHECK(reply.ok());
+    CHECK(server.received().size() == 33);
+    // Each that is given up makes room for the next one.
+    co_await tasks.join();
   });
 }
 
