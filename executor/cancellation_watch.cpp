@@ -16,18 +16,21 @@ constexpr std::size_t most_ids = 100;  // in one search
 
 CancellationWatch::Watched::Watched(CancellationWatch& watch, std::string job_id, StopOrder& order)
     : watch_(watch), job_id_(std::move(job_id)), order_(order) {
-  watch_.watched_.push_back(this);
+  watch_.watched_.emplace(job_id_, this);
 }
 
 CancellationWatch::Watched::~Watched() {
-  watch_.watched_.remove(this);
+  const auto [first, last] = watch_.watched_.equal_range(job_id_);
+  const auto own =
+      std::find_if(first, last, [this](const auto& one) { return one.second == this; });
+  if (own != last) watch_.watched_.erase(own);
 }
 
 awaitable<void> CancellationWatch::run(runtime::Event& stop) {
   while (!stop.raised()) {
     co_await stop.wait_for(interval_);
     std::vector<std::string> ids;
-    for (const Watched* watched : watched_) ids.push_back(watched->job_id_);
+    for (const auto& [id, watched] : watched_) ids.push_back(id);
     for (std::size_t start = 0; start < ids.size() && !stop.raised(); start += most_ids) {
       const auto first = ids.begin() + static_cast<std::ptrdiff_t>(start);
       const auto size = static_cast<std::ptrdiff_t>(std::min(most_ids, ids.size() - start));
@@ -58,10 +61,12 @@ void CancellationWatch::accept(const nlohmann::json& resource) {
   if (state == resource.end() || !state->is_string()) return;
   const auto known = job::parse_job_state(state->get<std::string>());
   if (!known || !job::is_final(*known)) return;
-  for (Watched* watched : watched_) {
-    if (resource["id"] != watched->job_id_) continue;
+  const auto id = resource.find("id");
+  if (!id->is_string()) return;
+  const auto [first, last] = watched_.equal_range(id->get<std::string>());
+  for (auto one = first; one != last; ++one) {
     const std::string message = "the job is " + state->get<std::string>();
-    watched->order_.give(ActionEnd::Kind::Canceled, message);
+    one->second->order_.give(ActionEnd::Kind::Canceled, message);
   }
 }
 

@@ -2,8 +2,9 @@
 // every few seconds for all of them together.
 #pragma once
 
-#include <list>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "common/cimi/client.hpp"
 #include "common/runtime/event.hpp"
@@ -42,7 +43,8 @@ class CancellationWatch {
 
   cimi::Client& client_;
   runtime::Duration interval_;
-  std::list<Watched*> watched_;
+  // By the id of their job; a job with two entries may have two.
+  std::unordered_multimap<std::string, Watched*> watched_;
 };
 
 }  // namespace jobengine::executor

@@ -43,16 +43,21 @@ std::unique_ptr<PluginLibrary> SharedCode::make_actions(const std::string& file)
 }
 
 void SharedThreads::set_lease(const void* run, LeaseStamp lease) {
-  if (lease == 0) {
-    leases_.erase(run);
-  } else {
-    leases_[run] = lease;
+  const auto known = leases_.find(run);
+  if (known != leases_.end()) {
+    ends_.erase(ends_.find(known->second));
+    leases_.erase(known);
+  }
+  if (lease != 0) {
+    leases_.emplace(run, lease);
+    ends_.insert(lease);
   }
   if (!guard_ && leases_.empty()) return;
   if (!guard_)
     guard_.emplace([] { end_executor("the lease of a running shared action has passed"); });
-  LeaseStamp first = 0;
-  for (const auto& [key, end] : leases_) first = first == 0 ? end : std::min(first, end);
+  const LeaseStamp first = ends_.empty() ? 0 : *ends_.begin();
+  if (first == guarded_) return;
+  guarded_ = first;
   guard_->set(first);
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -60,6 +61,8 @@ class SharedThreads {
 
  private:
   std::map<const void*, LeaseStamp> leases_;
+  std::multiset<LeaseStamp> ends_;  // of leases_, the first one first
+  LeaseStamp guarded_ = 0;
   std::optional<LeaseGuard> guard_;  // from the first lease on
   std::size_t busy_ = 0;
   std::size_t stuck_ = 0;
