@@ -337,6 +337,7 @@ queue::AttemptRecord Executor::with_end(const queue::TakenEntry& entry, std::str
 awaitable<void> Executor::watch_locks() {
   while (!idle_.raised()) {
     co_await idle_.wait_for(lock_watch_interval);
+    metrics_.queue(queue_.counters());
     const auto now = Clock::now();
     for (const auto& [run, held] : runs_) {
       if (held->watched || now - held->began < lock_watch_interval) continue;

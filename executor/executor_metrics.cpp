@@ -18,6 +18,33 @@ ExecutorMetrics::ExecutorMetrics(telemetry::Metrics& metrics, std::size_t slots)
                                      "From the take of an entry to its recorded end")) {
   metrics.gauge("jobengine_executor_slots", "Jobs this executor runs at a time")
       .set(static_cast<double>(slots));
+  const auto figure = [&](const char* name, const char* help,
+                          std::uint64_t queue::QueueCounters::* counted) {
+    queue_figures_.push_back({counted, metrics.counter(name, help)});
+  };
+  using Counted = queue::QueueCounters;
+  figure("jobengine_queue_multis_total", "Multis sent to ZooKeeper", &Counted::multis);
+  figure("jobengine_queue_multi_operations_total", "Operations in all of these",
+         &Counted::multi_operations);
+  figure("jobengine_queue_takes_total", "Entries locked", &Counted::takes);
+  figure("jobengine_queue_lost_races_total", "Entries tried that were gone or another's",
+         &Counted::lost_races);
+  figure("jobengine_queue_consumes_total", "Entries deleted after their job", &Counted::consumes);
+  figure("jobengine_queue_puts_total", "Entries made", &Counted::puts);
+  figure("jobengine_queue_listings_total", "Listings of the queue", &Counted::listings);
+  figure("jobengine_queue_listed_names_total", "Names in all of these", &Counted::listed_names);
+  figure("jobengine_queue_looks_total", "Looks at the queue's counts, without its names",
+         &Counted::looks);
+  figure("jobengine_queue_wake_ups_total", "Watches of the queue that led to a look or a listing",
+         &Counted::wake_ups);
+}
+
+void ExecutorMetrics::queue(const queue::QueueCounters& counted) {
+  for (QueueFigure& figure : queue_figures_) {
+    const std::uint64_t now = counted.*figure.counted;
+    if (now > figure.so_far) figure.told.add(static_cast<double>(now - figure.so_far));
+    figure.so_far = now;
+  }
 }
 
 void ExecutorMetrics::run_started() {
