@@ -30,10 +30,11 @@ class Crowd:
                 self.figures.failed(f'traffic of {executors} executors', str(reason))
         await self.system.stop_executors()
         self._spread('zookeeper_per_job')
-        for queues in plan.crowd:
-            traffic, done = await self._queues(queues, 2, plan.crowd_rate, plan.crowd_jobs)
-            self._add('queue_traffic_per_job', queues, traffic, done['jobs'], backlog='none')
-        self._spread('queue_traffic_per_job')
+        for waiting in (0, plan.crowd_waiting):
+            for queues in plan.crowd:
+                traffic, done = await self._queues(queues, 2, plan.crowd_rate, plan.crowd_jobs, waiting)
+                self._add('queue_traffic_per_job', queues, traffic, done['jobs'], waiting=waiting)
+            self._spread('queue_traffic_per_job', waiting=waiting)
 
     async def _executors(self, executors):
         target = f'bench/crowd-{executors}'
@@ -55,9 +56,11 @@ class Crowd:
                          to_clients=traffic['bytes_to_clients'] / jobs, requests=traffic['requests'] / jobs,
                          events=traffic['events'] / jobs, jobs=jobs, per_second=self.plan.crowd_rate, **members)
 
-    def _spread(self, figure):
-        values = [row['value'] for row in self.figures.of(figure)]
-        self.figures.add('traffic_spread', of=figure, value=spread(values), unit='(largest - smallest) / smallest')
+    def _spread(self, figure, **members):
+        values = [row['value'] for row in self.figures.of(figure, **members)]
+        if values:
+            self.figures.add('traffic_spread', of=figure, value=spread(values), unit='(largest - smallest) / smallest',
+                             **members)
 
     async def wake_ups(self):
         """Puts so far apart that each finds all takers idle."""
@@ -69,12 +72,12 @@ class Crowd:
                              events_at_the_server=traffic['events'] / puts, bytes=traffic['bytes'] / puts,
                              listings=counted['listings'] / puts, looks=counted['looks'] / puts)
 
-    async def _queues(self, queues, takers, rate, jobs):
+    async def _queues(self, queues, takers, rate, jobs, waiting=0):
         """The traffic, and what queue_bench said in the end."""
         process = await asyncio.create_subprocess_exec(
             'setpriv', '--pdeathsig', 'KILL', os.path.join(self.system.build, 'tests', 'queue_bench'), 'crowd', '--hosts',
             self.system.hosts, '--queues', str(queues), '--takers', str(takers), '--rate', str(rate), '--jobs', str(jobs),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+            '--waiting', str(waiting), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
         try:
             return await asyncio.wait_for(self._conversation(process), jobs / rate + 90)
         except asyncio.TimeoutError as late:

@@ -24,10 +24,11 @@ class Full:
     latency_rate = 40.0        # submissions a second
     backlogs = [0, 100, 10_000, 100_000, 1_000_000]
     backlog_samples = 480
-    most_fill_seconds = 150.0  # for a backlog; a larger one is left out
+    most_fill_seconds = 200.0  # for a backlog; a larger one is left out
     crowd = [1, 2, 5, 10, 20, 50]
     crowd_rate = 100.0
-    crowd_jobs = 500
+    crowd_jobs = 400
+    crowd_waiting = 2000
     idle_puts = 60
     idle_rate = 20.0
     python_seconds = 8.0
@@ -54,5 +55,6 @@ class Quick(Full):
     most_fill_seconds = 20.0
     crowd = [1, 3]
     crowd_jobs = 60
+    crowd_waiting = 200
     idle_puts = 10
     python_seconds = 3.0

@@ -85,7 +85,8 @@ def latency(figures, axes):
 def traffic(figures, axes):
     executors, queues = figures.of('zookeeper_per_job'), figures.of('queue_traffic_per_job')
     line(axes, executors, 'takers', 'executors')
-    line(axes, queues, 'takers', 'queues alone')
+    for waiting in sorted({row['waiting'] for row in queues}):
+        line(axes, [row for row in queues if row['waiting'] == waiting], 'takers', f'queues alone, {waiting} entries waiting')
     axes.set(title='ZooKeeper\'s bytes per job', xlabel='takers', ylabel='bytes/job')
     axes.set_ylim(bottom=0)
     return executors or queues

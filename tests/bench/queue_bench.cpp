@@ -1,7 +1,7 @@
 // The queue alone, and what ZooKeeper makes of the same operations without it; JSON lines.
 //   queue_bench work  --hosts H [--takers N] [--seconds S]
 //   queue_bench raw   --hosts H [--batch N] [--put-batch N] [--lanes N] [--seconds S]
-//   queue_bench crowd --hosts H [--queues N] [--takers N] [--rate R] [--jobs N]
+//   queue_bench crowd --hosts H [--queues N] [--takers N] [--rate R] [--jobs N] [--waiting N]
 // work: one process puts, takes (N at a time) and consumes as fast as it can.
 // raw: the same sub-operations through zookeeper::Session, `batch` jobs a multi, `lanes` at a time.
 // crowd: N queues with sessions of their own take what one more puts at a fixed rate. Says "ready"
@@ -33,8 +33,12 @@ awaitable<void> measure(asio::io_context& loop, std::string what, Arguments argu
     const auto figure = co_await work_raw(loop, plan);
     std::cout << figure.dump() << std::endl;
   } else if (what == "crowd") {
-    const CrowdWork plan{hosts, arguments.count_or("queues", 1), arguments.count_or("takers", 1),
-                         arguments.number_or("rate", 100), arguments.count_or("jobs", 500)};
+    const CrowdWork plan{hosts,
+                         arguments.count_or("queues", 1),
+                         arguments.count_or("takers", 1),
+                         arguments.number_or("rate", 100),
+                         arguments.count_or("jobs", 500),
+                         arguments.count_or("waiting", 0)};
     co_await work_in_crowd(loop, plan);
   } else {
     throw std::invalid_argument("'" + what + "': expected work, raw or crowd");

@@ -83,7 +83,9 @@ json counters_of(const queue::LockingQueue& entries) {
 awaitable<json> work_on_queue(asio::io_context& loop, QueueWork plan) {
   Working work(loop, plan);
   runtime::TaskGroup tasks(loop.get_executor());
-  for (int i = 0; i < 2; ++i) tasks.spawn(keep_putting(work));
+  // Answers take the longer the more is under way: the puts must keep up with the takes.
+  const int putters = std::max(2, 2 * plan.takers / static_cast<int>(put_at_once));
+  for (int i = 0; i < putters; ++i) tasks.spawn(keep_putting(work));
   for (int i = 0; i < plan.takers; ++i) tasks.spawn(keep_taking(work));
   co_await work.stop.wait_for(std::chrono::seconds(1));
 

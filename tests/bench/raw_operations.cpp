@@ -35,8 +35,16 @@ struct Rounds {
   std::deque<std::string> names;  // put and not taken yet
   runtime::Event ended;
   runtime::Event room;
-  runtime::Event more;
+  std::deque<runtime::Event*> idle;  // of lanes that wait for names
   std::size_t jobs = 0;
+
+  // As many lanes as there are names for, not all that wait.
+  void call_idle_lanes() {
+    for (auto calls = names.size() / batch; calls > 0 && !idle.empty(); --calls) {
+      idle.front()->raise();
+      idle.pop_front();
+    }
+  }
 };
 
 void expect(ZnodeError error, const char* what) {
@@ -100,15 +108,17 @@ awaitable<void> keep_putting(Rounds& rounds) {
     }
     const auto made = co_await put(rounds);
     rounds.names.insert(rounds.names.end(), made.begin(), made.end());
-    rounds.more.raise();
+    rounds.call_idle_lanes();
   }
 }
 
 // The next `batch` names; fewer only in the end.
 awaitable<std::vector<std::string>> next_names(Rounds& rounds) {
   while (rounds.names.size() < rounds.batch && !rounds.ended.raised()) {
-    rounds.more.reset();
-    co_await runtime::Event::wait_either(rounds.more, rounds.ended, runtime::TimePoint::max());
+    runtime::Event called;
+    rounds.idle.push_back(&called);
+    co_await runtime::Event::wait_either(called, rounds.ended, runtime::TimePoint::max());
+    std::erase(rounds.idle, &called);
   }
   std::vector<std::string> some;
   while (!rounds.names.empty() && some.size() < rounds.batch) {
@@ -132,7 +142,7 @@ awaitable<void> keep_taking(Rounds& rounds) {
 awaitable<json> measure(asio::io_context& loop, Rounds& rounds, const RawWork& plan) {
   runtime::TaskGroup lanes(loop.get_executor());
   for (int i = 0; i < plan.lanes; ++i) lanes.spawn(keep_taking(rounds));
-  const int putters = std::max(2, plan.lanes * plan.batch / plan.put_batch);
+  const int putters = std::max(2, 2 * plan.lanes * plan.batch / plan.put_batch);
   for (int i = 0; i < putters; ++i) lanes.spawn(keep_putting(rounds));
   runtime::Event never;
   co_await never.wait_for(std::chrono::milliseconds(500));

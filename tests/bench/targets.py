@@ -11,7 +11,8 @@ def add_targets(figures):
          figures.value('python_engine', unit='ours / theirs'), at_least=50)
     _add(figures, 'p99 with the most jobs waiting / with 100', figures.value('latency_growth'), at_most=1.5)
     for row in figures.of('traffic_spread'):
-        _add(figures, f'{row["of"]}: spread from the fewest takers to the most', row['value'], at_most=0.1)
+        waiting = f', {row["waiting"]} waiting' if 'waiting' in row else ''
+        _add(figures, f'{row["of"]}{waiting}: spread from the fewest takers to the most', row['value'], at_most=0.1)
     _add(figures, 'wake-ups for a put, the most', _most(figures.of('wake_ups')), at_most=3)
     idle = figures.of('memory', when='idle, nothing done yet')
     for program, megabytes in (('job-executor', 20), ('job-distributor', 20), ('job-api', 40)):
