@@ -28,7 +28,8 @@ class Latency:
         await system.start_executors(1, 8, shared=True)
         await self._measure('idle', plan.latency_samples, plan.latency_rate, priority=900)
         full = self.figures.value('end_to_end', executors=1, slots=8, isolation='shared') or RATE_TO_ASSUME
-        await self._measure('half load', min(8000, max(plan.latency_samples, int(full * 2))), full / 2, priority=900)
+        samples = min(8000, max(plan.latency_samples, int(full / 2 * plan.half_load_seconds)))
+        await self._measure('half load', samples, full / 2, priority=900)
         await system.stop_executors()
         await system.start_executors(1, SLOTS, shared=True)
         for waiting in plan.backlogs:

@@ -22,6 +22,7 @@ class Full:
     raw_seconds = 1.0
     latency_samples = 300
     latency_rate = 40.0        # submissions a second
+    half_load_seconds = 4.0
     backlogs = [0, 100, 10_000, 100_000, 1_000_000]
     backlog_samples = 480
     most_fill_seconds = 200.0  # for a backlog; a larger one is left out
@@ -50,6 +51,7 @@ class Quick(Full):
     raw_in_flight = [64]
     raw_seconds = 0.2
     latency_samples = 20
+    half_load_seconds = 1.0
     backlogs = [0, 100, 500]
     backlog_samples = 40
     most_fill_seconds = 20.0
