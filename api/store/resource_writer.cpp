@@ -91,6 +91,9 @@ void bind_columns(Statement& statement, const ResourceWriter::Columns& columns,
 
 ResourceWriter::ResourceWriter(Connection& connection)
     : connection_(connection),
+      begin_(connection, "BEGIN IMMEDIATE"),
+      commit_(connection, "COMMIT"),
+      last_revision_(connection, "SELECT last FROM revision"),
       get_(connection,
            "SELECT id, document, revision, awaits_entry, row, acl, state, action FROM resource "
            "WHERE id = ?1"),
@@ -115,7 +118,10 @@ ResourceWriter::ResourceWriter(Connection& connection)
       logs_(connection) {}
 
 void ResourceWriter::begin() {
-  connection_.run("BEGIN IMMEDIATE");
+  {
+    const Use begin(begin_);
+    begin->step();
+  }
   revision_changed_ = false;
   changes_.clear();
   tally_.begin();
@@ -128,7 +134,8 @@ void ResourceWriter::commit() {
     put->bind(1, revision_);
     put->step();
   }
-  connection_.run("COMMIT");
+  const Use commit(commit_);
+  commit->step();
 }
 
 void ResourceWriter::roll_back() noexcept {
@@ -417,7 +424,10 @@ LogAppended ResourceWriter::append_log(const LogAppend& append) {
 }
 
 std::int64_t ResourceWriter::next_revision() {
-  if (!revision_changed_) revision_ = connection_.integer("SELECT last FROM revision");
+  if (!revision_changed_) {
+    const Use last(last_revision_);
+    revision_ = last->step() ? last->integer(0) : 0;
+  }
   revision_changed_ = true;
   return ++revision_;
 }

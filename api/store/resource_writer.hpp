@@ -85,6 +85,9 @@ class ResourceWriter {
   std::int64_t acl_of(const std::map<std::string, Sees>& claims);
 
   Connection& connection_;
+  Statement begin_;
+  Statement commit_;
+  Statement last_revision_;
   Statement get_;
   Statement insert_;
   Statement note_entry_;
