@@ -23,6 +23,8 @@ constexpr std::int64_t largest_batch = 500;
 constexpr auto depth_believed = std::chrono::seconds(1);
 // A listing of a full queue costs milliseconds; an urgent job waits at most this long for it.
 constexpr auto listing_believed = std::chrono::milliseconds(500);
+// Of a full queue, however fast jobs are submitted.
+constexpr auto between_looks = std::chrono::milliseconds(5);
 // The figures are brought up to date this often; counting a million waiting jobs is not free.
 constexpr auto idle_round = std::chrono::seconds(5);
 constexpr std::size_t readers = 32;
@@ -50,6 +52,7 @@ struct QueueFeed::State {
   runtime::TimePoint depth_read;
   runtime::TimePoint listed;
   std::optional<int> least_urgent_listed;
+  bool pushed_by_old_listing = false;
   runtime::TimePoint counted;
   // Entries may be there that the store does not know of: look before pushing.
   bool must_look = true;
@@ -129,8 +132,18 @@ awaitable<std::vector<store::AwaitingEntry>> QueueFeed::State::candidates() {
   must_look = false;
   look.least_urgent.reset();
   if (waiting.empty() || room > 0) co_return waiting;
+  const int priority = waiting.front().priority;
+  const bool old = runtime::Clock::now() - listed >= listing_believed;
+  const bool seems_urgent = least_urgent_listed && priority < *least_urgent_listed;
+  if (old && seems_urgent && !pushed_by_old_listing) {
+    // One job does not wait for the listing that the next has to wait for.
+    pushed_by_old_listing = true;
+    look.least_urgent = least_urgent_listed;
+    co_return waiting;
+  }
   co_await list_least_urgent();
-  const bool urgent = look.least_urgent && waiting.front().priority < *look.least_urgent;
+  look.least_urgent = least_urgent_listed;
+  const bool urgent = look.least_urgent && priority < *look.least_urgent;
   if (urgent) waiting = co_await store.awaiting_entries(largest_batch);
   co_return waiting;
 }
@@ -147,13 +160,11 @@ awaitable<void> QueueFeed::State::round() {
     co_await push(std::move(waiting));
     co_return;  // there may be more
   }
+  const auto now = runtime::Clock::now();
   const auto next_look = some_wait ? options.look_again : runtime::Duration(idle_round);
-  const auto deadline = runtime::Clock::now() + next_look;
-  if (some_wait) {
-    co_await stopping.wait_until(deadline);
-  } else {
-    co_await runtime::Event::wait_either(wanted, stopping, deadline);
-  }
+  if (some_wait) co_await stopping.wait_until(now + between_looks);
+  // A job that was just stored may be an urgent one.
+  co_await runtime::Event::wait_either(wanted, stopping, now + next_look);
 }
 
 awaitable<void> QueueFeed::State::read_depth() {
@@ -170,8 +181,8 @@ awaitable<void> QueueFeed::State::list_least_urgent() {
     least_urgent_listed.reset();
     if (!entries.empty()) least_urgent_listed = entries.back().name.priority;
     listed = now;
+    pushed_by_old_listing = false;
   }
-  look.least_urgent = least_urgent_listed;
 }
 
 // After a restart, and when the outcome of a push is not known: entries of jobs that still wait, as
