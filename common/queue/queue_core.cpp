@@ -39,6 +39,13 @@ std::int64_t creations(const zookeeper::Stat& folder) {
   return (std::int64_t{folder.child_version} + folder.child_count) / 2;
 }
 
+std::int64_t QueueCore::FolderCounts::ended_entries() const {
+  return creations(entries) - entries.child_count;
+}
+std::int64_t QueueCore::FolderCounts::ended_locks() const {
+  return creations(taken) - taken.child_count;
+}
+
 QueueCore::QueueCore(zookeeper::Session& session, QueueOptions options)
     : session_(&session),
       taker_id_(options.taker_id.empty() ? random_taker_id() : std::move(options.taker_id)),
@@ -52,6 +59,8 @@ QueueCore::QueueCore(zookeeper::Session& session, QueueOptions options)
     if (state == zookeeper::SessionState::Expired) {
       view_.forget_ours();
       line_.forget();
+      // What was being tried was dropped, perhaps without a change of the folders.
+      listing_due_ = true;
     }
     view_changed();
     wanted_.raise();

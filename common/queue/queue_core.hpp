@@ -131,6 +131,8 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
     zookeeper::Stat entries;
     zookeeper::Stat taken;
     std::int64_t surplus() const { return entries.child_count - taken.child_count; }
+    std::int64_t ended_entries() const;
+    std::int64_t ended_locks() const;
   };
   static bool same_state(const FolderCounts& one, const FolderCounts& other);
   awaitable<void> keep_view();
@@ -145,7 +147,8 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   awaitable<std::optional<FolderCounts>> look();
   std::int64_t free_in(const FolderCounts& counts) const;
   bool listing_helps(const FolderCounts& counts) const;
-  bool is_news(const FolderCounts& counts) const;
+  bool learn(const FolderCounts& counts);
+  void earn_by_take();
   awaitable<void> list_folders(bool watch);
   bool news_are_due() const;
   awaitable<void> wait_for_news(runtime::Event& stop);
@@ -198,6 +201,12 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   IdleLine line_;
   zookeeper::Watch folders_changed_;  // null: we do not watch them
   std::optional<FolderCounts> listed_;
+  std::optional<FolderCounts> seen_;  // by the last listing or look
+  bool listing_due_ = false;
+  std::int64_t own_takes_ = 0;  // since then
+  std::int64_t look_paid_ = 0;  // by so many takes
+  std::int64_t earned_ = 0;     // bytes, for listings: see learn()
+  runtime::TimePoint looked_at_;
   std::optional<FolderCounts> stepped_back_;
   runtime::TimePoint listed_at_;
   runtime::TimePoint next_news_check_;

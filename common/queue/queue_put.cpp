@@ -99,9 +99,17 @@ awaitable<std::vector<PutReply>> look_for(std::shared_ptr<QueueCore> core,
   co_return replies;
 }
 
+// Views that know of one priority take new entries to bear it. So the folder's data version tells
+// of others, README.md "The view".
+bool to_be_announced(std::span<const PutRequest> requests) {
+  return std::any_of(requests.begin(), requests.end(),
+                     [](const PutRequest& request) { return request.priority != lowest_urgency; });
+}
+
 // One multi, or one create.
 awaitable<std::vector<PutReply>> put_batch(std::shared_ptr<QueueCore> core,
                                            std::span<const PutRequest> requests) {
+  bool announced = to_be_announced(requests);
   for (bool folders_made = false;; folders_made = true) {
     const std::int64_t first = core->next_sequence();
     std::vector<zookeeper::Operation> operations;
@@ -110,9 +118,16 @@ awaitable<std::vector<PutReply>> put_batch(std::shared_ptr<QueueCore> core,
           zookeeper::create_operation(path_to_create(*core, request), request.job_id,
                                       zookeeper::CreateMode::PersistentSequential));
     }
+    if (announced) {
+      operations.push_back(zookeeper::set_operation(core->entries_path(), ""));
+    }
     const auto reply = co_await core->send(std::move(operations));
     if (reply.error == ZnodeError::NoNode && !folders_made) {
       co_await core->ensure_folders();
+      continue;
+    }
+    if (reply.error == ZnodeError::NotAllowed && announced) {
+      announced = false;  // one who may create, but not write: the news will be found later
       continue;
     }
     std::vector<PutReply> replies;
@@ -125,11 +140,11 @@ awaitable<std::vector<PutReply>> put_batch(std::shared_ptr<QueueCore> core,
                              " into the queue " + core->entries_path() + ": " +
                              std::string(text(reply.error)));
     }
-    core->counters().puts += reply.results.size();
-    for (const auto& result : reply.results) {
-      core->learn_from(result.path);
+    core->counters().puts += requests.size();
+    for (std::size_t i = 0; i < requests.size(); ++i) {
       PutReply made;
-      made.path = result.path;
+      made.path = reply.results.at(i).path;
+      core->learn_from(made.path);
       replies.push_back(std::move(made));
     }
     co_return replies;

@@ -1,6 +1,7 @@
 // The refresher: keeps the view, one a queue, from the first take on.
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "common/queue/queue_core.hpp"
 #include "common/runtime/failure.hpp"
@@ -13,9 +14,14 @@ using zookeeper::ZnodeError;
 
 // While there are free entries, only more urgent ones are news, and those may wait this long.
 constexpr auto news_interval = std::chrono::milliseconds(250);
-// Entries that come back (released, or their taker is gone) are no creations: seen at the next
-// listing, which is not put off for longer while something changes.
+// Without takes that pay for a look, and before what came back is listed.
 constexpr auto oldest_view = std::chrono::seconds(1);
+// A look is some 260 bytes, a name in a listing 24; a take earns 32 for each of the two.
+constexpr std::int64_t takes_for_look = 8;
+constexpr std::int64_t bytes_of_name = 24;
+constexpr std::int64_t earned_by_take = 32;
+// What came back is listed for at most some 20 KB a second.
+constexpr auto came_back_pace = std::chrono::milliseconds(1);
 // What listing so many names may cost at most (measured: 27 ms for 100,000). It takes longer when
 // the connection was away or the machine is busy, which is no reason to look more rarely
 // afterwards: the next job on an idle system waits for the next listing.
@@ -104,19 +110,21 @@ awaitable<void> QueueCore::keep_current() {
     co_await line_.leave(*this);
     co_return;
   }
-  const auto due = std::max(view_.next_refresh(), next_news_check_);
-  if (runtime::Clock::now() < due) {
-    co_await wanted_.wait_until(due);
+  if (listing_due_) {
+    co_await wanted_.wait_until(view_.next_refresh());
+    if (runtime::Clock::now() >= view_.next_refresh()) co_await list_folders(false);
     co_return;
   }
-  next_news_check_ = runtime::Clock::now() + news_interval;
-  const auto seen = co_await look();
-  const bool news = !seen || is_news(*seen);
-  if (news) {
-    co_await list_folders(false);
-  } else {
-    view_changed();
+  if (!news_are_due()) {
+    co_await wanted_.wait_until(next_news_check_);
+    // Not due for want of takes: those who come ask for it.
+    if (runtime::Clock::now() >= next_news_check_ && !news_are_due()) co_await wanted_.wait();
+    co_return;
   }
+  const auto seen = co_await look();
+  listing_due_ = !seen || learn(*seen);
+  const bool allowed = runtime::Clock::now() >= view_.next_refresh();
+  if (!listing_due_ || !allowed) view_changed();
 }
 
 // There is nothing to take, as far as we know. Were all to look and to list now, all would try to
@@ -193,12 +201,16 @@ awaitable<void> QueueCore::look_by_itself() {
 // Both counts, without a name. Nothing when they could not be had: the folders are to be listed.
 awaitable<std::optional<QueueCore::FolderCounts>> QueueCore::look() {
   ++counters_.looks;
-  auto entries_read = session().exists(entries_path_);
+  // Locks first: what happens between the two then looks free rather than gone.
   auto taken_read = session().exists(taken_path_);
-  const auto entries = co_await std::move(entries_read);
+  auto entries_read = session().exists(entries_path_);
   const auto taken = co_await std::move(taken_read);
+  const auto entries = co_await std::move(entries_read);
   std::optional<FolderCounts> counts;
   if (entries.error != ZnodeError::Ok || taken.error != ZnodeError::Ok) co_return counts;
+  look_paid_ = 0;
+  looked_at_ = runtime::Clock::now();
+  next_news_check_ = looked_at_ + news_interval;
   counts = FolderCounts{entries.stat, taken.stat};
   co_return counts;
 }
@@ -212,18 +224,37 @@ std::int64_t QueueCore::free_in(const FolderCounts& counts) const {
 // Whether a listing would name something that can be taken, to a view that knows of nothing. The
 // reckoning may be wrong in the end, so what changed is listed now and then.
 bool QueueCore::listing_helps(const FolderCounts& counts) const {
+  if (listing_due_) return true;
   if (same_state(counts, *listed_)) return false;
   const bool old = runtime::Clock::now() - listed_at_ >= oldest_idle_view;
   return old || free_in(counts) > static_cast<std::int64_t>(view_.put_back_count());
 }
 
-// That others consume entries is no news to a view that has more, until most of them must be gone:
-// each would cost a take in vain.
-bool QueueCore::is_news(const FolderCounts& counts) const {
-  const bool old = runtime::Clock::now() - listed_at_ >= oldest_view;
-  return (old && !same_state(counts, *listed_)) ||
-         creations(counts.entries) != creations(listed_->entries) ||
-         static_cast<std::size_t>(counts.entries.child_count) < view_.size() / 2;
+// What the counts tell to a view that knows of something; true when only a listing can tell more.
+bool QueueCore::learn(const FolderCounts& counts) {
+  const auto now = runtime::Clock::now();
+  const FolderCounts before = std::exchange(*seen_, counts);
+  const bool other_folder = counts.entries.created_zxid != before.entries.created_zxid ||
+                            counts.taken.created_zxid != before.taken.created_zxid;
+  // Put by one of us with another priority than most have.
+  if (other_folder || counts.entries.version != listed_->entries.version) return true;
+  const std::int64_t first = creations(before.entries);
+  const std::int64_t end = creations(counts.entries);
+  if (end != first && !view_.expect(first, end)) return true;
+  learn_from(counts.entries);
+  const std::int64_t locked = creations(counts.taken) - creations(before.taken);
+  view_.others_took(locked - own_takes_);
+  view_.expect_no_more_than(free_in(counts));
+  own_takes_ = 0;
+  // Locks that ended without their entry: it came back.
+  const bool came_back = counts.ended_locks() - listed_->ended_locks() >
+                         counts.ended_entries() - listed_->ended_entries();
+  const std::int64_t names = counts.entries.child_count + counts.taken.child_count;
+  const auto patience = std::max<runtime::Duration>(oldest_view, names * came_back_pace);
+  if (came_back && now - listed_at_ >= patience) return true;
+  // A safety net: what was reckoned wrongly is found in the end, for a share of what takes cost.
+  const bool sure = free_in(counts) == static_cast<std::int64_t>(view_.size());
+  return !sure && earned_ >= names * bytes_of_name;
 }
 
 awaitable<void> QueueCore::list_folders(bool watch) {
@@ -255,7 +286,12 @@ awaitable<void> QueueCore::list_folders(bool watch) {
     const auto ended = runtime::Clock::now();
     const auto cost = std::min<runtime::Duration>(
         ended - began, plausible_cost(entries.names.size() + taken.names.size()));
-    listed_at_ = ended;
+    listed_at_ = looked_at_ = ended;
+    seen_ = listed_;
+    listing_due_ = false;
+    own_takes_ = 0;
+    earned_ = 0;
+    look_paid_ = takes_for_look;  // the first one after it is free
     next_news_check_ = ended + news_interval;
     ++counters_.listings;
     counters_.listed_names += entries.names.size() + taken.names.size();
@@ -266,9 +302,18 @@ awaitable<void> QueueCore::list_folders(bool watch) {
   view_changed();
 }
 
+// A look is paid for by some takes; what is more urgent is never waited for much longer than a
+// second.
 bool QueueCore::news_are_due() const {
   const auto now = runtime::Clock::now();
-  return listed_ && now >= next_news_check_ && now >= view_.next_refresh() && !view_.dry(now);
+  if (!listed_ || now < next_news_check_ || view_.dry(now)) return false;
+  return look_paid_ >= takes_for_look || now - looked_at_ >= oldest_view;
+}
+
+void QueueCore::earn_by_take() {
+  ++own_takes_;
+  ++look_paid_;
+  earned_ += earned_by_take;
 }
 
 awaitable<void> QueueCore::wait_for_news(runtime::Event& stop) {

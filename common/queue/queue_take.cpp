@@ -82,6 +82,7 @@ awaitable<void> QueueCore::serve_takers() {
 
 void QueueCore::was_taken(const EntryName& name) {
   ++counters_.takes;
+  earn_by_take();
   view_.taken(name);
   trouble_.clear();
 }

@@ -8,6 +8,9 @@ namespace jobengine::queue {
 
 namespace {
 
+// A name in the window costs a step to remove.
+constexpr std::size_t widest_window = 4096;
+
 std::vector<EntryName> parse(const std::vector<std::string>& names) {
   std::vector<EntryName> parsed;
   parsed.reserve(names.size());
@@ -20,7 +23,8 @@ std::vector<EntryName> parse(const std::vector<std::string>& names) {
 
 }  // namespace
 
-QueueView::QueueView(ViewOptions options, std::uint64_t seed) : options_(options), random_(seed) {}
+QueueView::QueueView(ViewOptions options, std::uint64_t seed)
+    : options_(options), random_(seed), window_(std::max<std::size_t>(options.head_window, 1)) {}
 
 void QueueView::refresh(const std::vector<std::string>& entries,
                         const std::vector<std::string>& taken, TimePoint now, Duration cost) {
@@ -31,6 +35,10 @@ void QueueView::refresh(const std::vector<std::string>& entries,
     if (gone) due_.erase({waiting.second, waiting.first});
     return gone;
   });
+  // Most urgent last: of one priority when the ends are.
+  if (!all.empty()) priority_ = all.front().priority;
+  if (!all.empty() && all.back().priority != all.front().priority) priority_.reset();
+  next_ = end_ = 0;
   free_.clear();
   std::set_difference(all.begin(), all.end(), locked.begin(), locked.end(),
                       std::back_inserter(free_), std::greater<>());
@@ -46,13 +54,17 @@ void QueueView::refresh(const std::vector<std::string>& entries,
 std::vector<EntryName> QueueView::choose(TimePoint now, std::size_t most) {
   readmit(now);
   std::vector<EntryName> chosen;
-  while (chosen.size() < most && !free_.empty()) chosen.push_back(choose_one());
+  name_expected();
+  while (chosen.size() < most && !free_.empty()) {
+    chosen.push_back(choose_one());
+    name_expected();
+  }
   return chosen;
 }
 
 EntryName QueueView::choose_one() {
   const int priority = free_.back().priority;
-  const std::size_t reach = std::min(std::max<std::size_t>(options_.head_window, 1), free_.size());
+  const std::size_t reach = std::min(window_, free_.size());
   std::size_t window = 1;
   while (window < reach && free_[free_.size() - 1 - window].priority == priority) ++window;
   const std::size_t offset = std::uniform_int_distribution<std::size_t>(0, window - 1)(random_);
@@ -61,6 +73,44 @@ EntryName QueueView::choose_one() {
   free_.erase(chosen);
   ours_.insert(name);
   return name;
+}
+
+// Keeps a window's worth of names at hand.
+void QueueView::name_expected() {
+  if (free_.size() >= window_ || next_ == end_) return;
+  std::vector<EntryName> named;
+  while (next_ < end_ && free_.size() + named.size() < 2 * window_) {
+    const EntryName name{*priority_, next_++};
+    if (!ours_.contains(name) && !backed_off_.contains(name)) named.push_back(name);
+  }
+  free_.insert(free_.begin(), named.rbegin(), named.rend());
+  if (!std::is_sorted(free_.begin(), free_.end(), std::greater<>())) {
+    std::sort(free_.begin(), free_.end(), std::greater<>());
+  }
+}
+
+bool QueueView::expect(std::int64_t first, std::int64_t end) {
+  if (!priority_) return false;
+  if (next_ == end_) next_ = end_ = first;
+  if (first != end_) return false;
+  end_ = end;
+  return true;
+}
+
+void QueueView::expect_no_more_than(std::int64_t free) {
+  if (!priority_) return;
+  const auto most = static_cast<std::size_t>(std::max<std::int64_t>(free, 0));
+  const std::size_t too_many = size() > most ? size() - most : 0;
+  const std::size_t named = std::min(too_many, free_.size());
+  free_.resize(free_.size() - named);
+  next_ += static_cast<std::int64_t>(too_many - named);
+}
+
+void QueueView::others_took(std::int64_t count) {
+  const std::size_t narrowest = std::max<std::size_t>(options_.head_window, 1);
+  if (narrowest == 1) return;  // strict order was asked for
+  const auto twice = static_cast<std::size_t>(2 * std::max<std::int64_t>(count, 0));
+  window_ = std::clamp(twice, narrowest, std::max(narrowest, widest_window));
 }
 
 bool QueueView::claim(const EntryName& name) {
@@ -91,7 +141,7 @@ void QueueView::put_back(const EntryName& name, TimePoint not_before) {
 }
 
 bool QueueView::dry(TimePoint now) const {
-  return free_.empty() && (due_.empty() || due_.begin()->first > now);
+  return size() == 0 && (due_.empty() || due_.begin()->first > now);
 }
 
 std::optional<QueueView::TimePoint> QueueView::next_due() const {

@@ -37,6 +37,16 @@ class QueueView {
   // listings need not be of one moment.
   void refresh(const std::vector<std::string>& entries, const std::vector<std::string>& taken,
                TimePoint now, Duration cost);
+  // Entries with numbers from `first` to before `end` were made since: they are taken to bear the
+  // one priority that the last refresh named. False when it named several, or none is known.
+  bool expect(std::int64_t first, std::int64_t end);
+  // No more than `free` are free in truth, and others take the first ones first: what must be gone
+  // is forgotten until a refresh finds it after all. Does nothing where there are several
+  // priorities.
+  void expect_no_more_than(std::int64_t free);
+  // So many entries were taken by others between two such calls: the window grows with it, because
+  // names chosen there are tried in vain.
+  void others_took(std::int64_t count);
   // No refresh before this moment.
   TimePoint next_refresh() const { return next_refresh_; }
 
@@ -53,7 +63,7 @@ class QueueView {
   void put_back(const EntryName& name, TimePoint not_before);
 
   // How many are believed free.
-  std::size_t size() const { return free_.size(); }
+  std::size_t size() const { return free_.size() + static_cast<std::size_t>(end_ - next_); }
   // How many wait for their time.
   std::size_t put_back_count() const { return backed_off_.size(); }
   // How many had no lock at the last refresh, ours to deal with or not.
@@ -68,13 +78,18 @@ class QueueView {
 
  private:
   EntryName choose_one();
+  void name_expected();
   void readmit(TimePoint now);
   void insert(const EntryName& name);
 
   const ViewOptions options_;
   std::mt19937_64 random_;
   std::vector<EntryName> free_;  // most urgent last, where removing is cheap
-  std::set<EntryName> ours_;     // being taken, held, or being finished by this process
+  std::optional<int> priority_;  // the only one that the last refresh with entries named
+  std::int64_t next_ = 0;        // entries expected from here …
+  std::int64_t end_ = 0;         // … to before here, not in free_ yet: may be very many
+  std::size_t window_;
+  std::set<EntryName> ours_;  // being taken, held, or being finished by this process
   std::map<EntryName, TimePoint> backed_off_;
   std::set<std::pair<TimePoint, EntryName>> due_;  // the same, by time: there may be very many
   std::int64_t listed_free_ = 0;

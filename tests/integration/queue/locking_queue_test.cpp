@@ -372,3 +372,40 @@ TEST_CASE("queue: observers see the order, the holders and the data", "[queue][z
     co_await process.stop_now();
   });
 }
+
+TEST_CASE("queue: what is put while there is a backlog is taken by its numbers, without a listing",
+          "[queue][zookeeper]") {
+  run_on_loop(
+      [](asio::io_context& loop) -> awaitable<void> {
+        const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+        QueueProcess taker(loop, hosts, QueueOptions());
+        QueueProcess producer(loop, hosts);
+        std::vector<PutRequest> backlog(300, PutRequest{"job/backlog", 999});
+        co_await producer.entries->put_all(backlog);
+        constexpr int rounds = 15;
+        runtime::Event never;
+        for (int round = 0; round < rounds; ++round) {
+          std::vector<PutRequest> more(20, PutRequest{"job/more", 999});
+          co_await producer.entries->put_all(std::move(more));
+          // Each time a look is due.
+          co_await never.wait_for(260ms);
+          for (int i = 0; i < 20; ++i) {
+            auto entry = co_await taker.take();
+            co_await taker.entries->consume(std::move(entry));
+          }
+        }
+        for (int i = 0; i < 300; ++i) {
+          auto entry = co_await taker.take();
+          co_await taker.entries->consume(std::move(entry));
+        }
+        const auto depth = co_await producer.entries->depth();
+        REQUIRE(depth.entries == 0);
+        REQUIRE(taker.entries->counters().takes == 300 + rounds * 20);
+        CHECK(taker.entries->counters().lost_races == 0);
+        CHECK(taker.entries->counters().looks >= rounds / 2);
+        CHECK(taker.entries->counters().listings <= rounds / 2);
+        co_await producer.stop_now();
+        co_await taker.stop_now();
+      },
+      120s);
+}

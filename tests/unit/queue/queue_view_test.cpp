@@ -170,3 +170,64 @@ TEST_CASE("view: a hundred thousand entries that wait cost the next choice nothi
   REQUIRE(choose_one(view, start + 1h) == EntryName{50, 7});
   REQUIRE(view.dry(start + 1h));
 }
+
+TEST_CASE("view: entries are expected by number where one priority is in use", "[queue]") {
+  auto view = view_of({"entry-999-0000000004"}, {"entry-999-0000000004"});
+  REQUIRE(view.dry(start));
+  // A million cost no more than one.
+  REQUIRE(view.expect(5, 1000005));
+  REQUIRE(view.expect(1000005, 1000007));
+  REQUIRE(view.size() == 1000002);
+  REQUIRE_FALSE(view.dry(start));
+  REQUIRE(chosen(view) == "entry-999-0000000005");
+  view.expect_no_more_than(3);
+  REQUIRE(view.size() == 3);
+  REQUIRE(chosen(view) == "entry-999-0001000004");
+  REQUIRE(chosen(view) == "entry-999-0001000005");
+  view.expect_no_more_than(0);
+  REQUIRE(view.dry(start));
+  // Numbers that nobody told of are for a listing.
+  REQUIRE(view.expect(2000000, 2000001));
+  REQUIRE_FALSE(view.expect(2000005, 2000006));
+  view.refresh({}, {}, start, 1ms);
+  REQUIRE(view.size() == 0);
+}
+
+TEST_CASE("view: nothing is expected where several priorities are in use, or none is known",
+          "[queue]") {
+  auto several = view_of({"entry-050-0000000001", "entry-999-0000000002"});
+  REQUIRE_FALSE(several.expect(3, 4));
+  several.expect_no_more_than(0);
+  REQUIRE(several.size() == 2);
+  auto none = view_of({});
+  REQUIRE_FALSE(none.expect(0, 1));
+}
+
+TEST_CASE("view: what is dealt with is not expected, and what was put back keeps its place",
+          "[queue]") {
+  auto view = view_of({"entry-999-0000000001"});
+  view.put_back(*choose_one(view, start), start);
+  REQUIRE(view.claim(EntryName{999, 3}));
+  REQUIRE(view.expect(2, 5));
+  REQUIRE(chosen(view) == "entry-999-0000000001");
+  REQUIRE(chosen(view) == "entry-999-0000000002");
+  REQUIRE(chosen(view) == "entry-999-0000000004");
+  REQUIRE(view.dry(start));
+}
+
+TEST_CASE("view: the window widens with what others take", "[queue]") {
+  std::set<std::int64_t> seen;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    ViewOptions options;
+    options.head_window = 4;
+    QueueView view(options, seed);
+    view.refresh({"entry-999-0000000000"}, {}, start, 1ms);
+    REQUIRE(view.expect(1, 5000));
+    view.others_took(500);
+    const auto names = view.choose(start, 1);
+    REQUIRE(names.size() == 1);
+    seen.insert(names.front().sequence);
+  }
+  REQUIRE(*seen.rbegin() > 500);
+  REQUIRE(*seen.rbegin() < 1000);
+}
