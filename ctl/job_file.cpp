@@ -28,6 +28,9 @@ json job_of_file(json written) {
   if (!written.is_object()) throw Failure("expected a JSON object that describes a job");
   json job = std::move(written);
   if (!job.contains("action")) throw Failure("action is missing");
+  if (job.contains("id") && !job["id"].is_string()) {
+    throw Failure("id: expected a text, such as job/<uuid>");
+  }
   if (job.contains("target")) {
     if (!job["target"].is_string()) throw Failure("target: expected a text, such as deployment/1");
     job["target"] = {{"href", job["target"]}};

@@ -19,7 +19,8 @@ awaitable<cimi::Reply> WatchedClient::request(cimi::Request request) {
       telemetry::warning("the API does not answer", {{"error", reply.message}});
     }
     reachable_ = answered;
-    if (!answered && on_unreachable) on_unreachable();
+    changed_.raise();
+    if (on_change) on_change();
   }
   co_return reply;
 }
@@ -45,11 +46,12 @@ awaitable<void> TakingPause::over(runtime::Event& stop) {
 awaitable<void> watch_api(WatchedClient& client, runtime::Event& stop) {
   constexpr runtime::Duration quiet = std::chrono::seconds(10);
   while (!stop.raised()) {
-    if (runtime::Clock::now() - client.last_answer() >= quiet) {
-      co_await client.get("cloud-entry-point");
-    }
+    client.changed().reset();
+    const bool quiet_long = runtime::Clock::now() - client.last_answer() >= quiet;
+    if (quiet_long || !client.reachable()) co_await client.get("cloud-entry-point");
     const runtime::Duration pause = client.reachable() ? quiet : quiet / 4;
-    co_await stop.wait_for(pause);
+    const auto next = runtime::Clock::now() + pause;
+    co_await runtime::Event::wait_either(stop, client.changed(), next);
   }
 }
 

@@ -17,12 +17,15 @@ class WatchedClient final : public cimi::Client {
   awaitable<cimi::Reply> request(cimi::Request request) override;
 
   bool reachable() const { return reachable_; }
-  // Called when it answers no more.
-  std::function<void()> on_unreachable;
+  // Called when reachable() has changed.
+  std::function<void()> on_change;
+  // Raised with it; to be reset by who waits.
+  runtime::Event& changed() { return changed_; }
   runtime::TimePoint last_answer() const { return last_answer_; }
 
  private:
   cimi::Client& client_;
+  runtime::Event changed_;
   bool reachable_ = false;
   runtime::TimePoint last_answer_{};
 };
@@ -42,7 +45,8 @@ class TakingPause {
   runtime::TimePoint until_{};
 };
 
-// Asks the API for its entry point when nothing else has been asked for a while, until `stop`.
+// Asks the API for its entry point when nothing else has been answered for a while, until `stop`.
+// At once when it seems away: it may have failed one request only.
 awaitable<void> watch_api(WatchedClient& client, runtime::Event& stop);
 
 }  // namespace jobengine::executor

@@ -104,13 +104,17 @@ Executor::Executor(asio::io_context& loop, zookeeper::Session& session, queue::L
     if (state != zookeeper::SessionState::Expired) return;
     for (const auto& [run, held] : runs_) run->lock_lost("the session of the lock is over");
   });
-  client_.on_unreachable = [this] {
-    if (finishing_.count() > 0) not_now_.raise();
+  client_.on_change = [this] {
+    if (client_.reachable()) {
+      finishing_.look_again();
+    } else if (finishing_.count() > 0) {
+      not_now_.raise();
+    }
   };
 }
 
 Executor::~Executor() {
-  client_.on_unreachable = nullptr;
+  client_.on_change = nullptr;
 }
 
 awaitable<void> Executor::run(runtime::StopSignal& stop) {
@@ -203,7 +207,7 @@ awaitable<void> Executor::serve_slot() {
 // An API that is away is asked for what it owes to outcomes before more is begun.
 awaitable<void> Executor::await_outcomes() {
   while (!draining_.raised() && finishing_.count() > 0 && !client_.reachable()) {
-    co_await finishing_.one_ends(draining_);
+    co_await finishing_.changes(draining_);
   }
   if (!draining_.raised()) not_now_.reset();
 }
@@ -212,6 +216,8 @@ awaitable<void> Executor::await_outcomes() {
 bool Executor::pass_on_slot() {
   if (!finishing_.begin()) return false;
   metrics_.finishing_jobs(finishing_.count());
+  // It may have gone while no outcome waited for it.
+  if (!client_.reachable()) not_now_.raise();
   ++under_way_;
   slots_.spawn(serve_slot());
   return true;

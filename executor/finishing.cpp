@@ -13,12 +13,12 @@ bool Finishing::begin() {
 void Finishing::end() {
   JE_CHECK(count_ > 0, "what ends has begun");
   --count_;
-  ended_.raise();
+  changed_.raise();
 }
 
-awaitable<void> Finishing::one_ends(runtime::Event& stop) {
-  ended_.reset();
-  co_await runtime::Event::wait_either(ended_, stop, runtime::TimePoint::max());
+awaitable<void> Finishing::changes(runtime::Event& stop) {
+  changed_.reset();
+  co_await runtime::Event::wait_either(changed_, stop, runtime::TimePoint::max());
 }
 
 }  // namespace jobengine::executor

@@ -17,13 +17,15 @@ class Finishing {
   bool begin();
   void end();
   std::size_t count() const { return count_; }
-  // Returns after the end of one, or when `stop` is raised.
-  awaitable<void> one_ends(runtime::Event& stop);
+  // Returns after the end of one, after look_again(), or when `stop` is raised.
+  awaitable<void> changes(runtime::Event& stop);
+  // What they wait for may be there again.
+  void look_again() { changed_.raise(); }
 
  private:
   std::size_t most_;
   std::size_t count_ = 0;
-  runtime::Event ended_;
+  runtime::Event changed_;
 };
 
 }  // namespace jobengine::executor

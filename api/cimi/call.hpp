@@ -24,6 +24,7 @@ struct Call {
   nlohmann::json body;          // JSON body; null when there was none
   // A JSON array where many resources can be added at once, unparsed: it may be long.
   std::optional<std::string> list;
+  std::size_t largest_element = 0;  // of it, in bytes
   access::Identity who;
   std::string if_match;
   std::string if_none_match;

@@ -85,6 +85,7 @@ Call read_call(const http::Request& request, http::Route route, const BodyLimits
       if (!call.parameters.append(body)) throw bad_request("the form is not encoded correctly");
     } else if (list) {
       call.list = std::move(body);
+      call.largest_element = limits.one;
     } else if (is_json(type)) {
       auto document = http::parse_json(body);
       if (!document) throw MalformedJson();

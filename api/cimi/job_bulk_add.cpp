@@ -57,6 +57,10 @@ awaitable<http::Response> JobCollection::add(Call call) {
 }
 
 store::NewDocument JobCollection::new_element(Call& call, std::string_view text, WallTime now) {
+  if (text.size() > call.largest_element) {
+    throw CimiError(413,
+                    "the job is larger than " + std::to_string(call.largest_element) + " bytes");
+  }
   auto body = http::parse_json(text);
   if (!body) throw bad_request("malformed JSON");
   call.body = std::move(*body);

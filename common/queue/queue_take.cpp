@@ -137,7 +137,17 @@ awaitable<void> QueueCore::conclude(std::shared_ptr<Attempt> attempt, zookeeper:
     if (again) entry = co_await try_to_take(name);
     entry = co_await with_record(std::move(entry));
     if (entry && attempt->given_up) {
-      co_await release(std::move(*entry), runtime::TimePoint());
+      // Nothing has begun: its attempt is no reason to give the job up.
+      AttemptRecord record = entry->record().value_or(AttemptRecord());
+      AttemptNote note;
+      note.attempt = entry->attempt();
+      note.taker = taker_id_;
+      note.ended = std::chrono::system_clock::now();
+      note.how = "taken when nobody waited for it any more";
+      record.job = entry->data();
+      record.note(std::move(note));
+      RecordWrite write(*entry, std::move(record));
+      co_await release_with(std::move(write), runtime::TimePoint());
     } else {
       attempt->entry = std::move(entry);
     }

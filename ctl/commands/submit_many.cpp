@@ -131,7 +131,9 @@ awaitable<bool> Submission::is_stored(std::string id) {
     auto reply = co_await client_.get(id);
     const bool away =
         reply.kind == cimi::ReplyKind::Unreachable || reply.kind == cimi::ReplyKind::Unavailable;
-    if (!away) co_return reply.ok();
+    if (reply.ok()) co_return true;
+    if (reply.kind == cimi::ReplyKind::NotFound) co_return false;
+    if (!away) throw Failure(reply.message);
     if (runtime::Clock::now() >= deadline) throw Failure(reply.message);
     co_await runtime::pause(pace.next(), never);
   }
@@ -161,6 +163,12 @@ void Submission::refused(cimi::Reply reply, const Chunk& chunk) const {
     const auto line = chunk.lines[element->get<std::size_t>()];
     throw Failure(origin_ + " line " + std::to_string(line) + ": " + reply.message);
   }
+  const auto taken = reply.document.find("resource-id");
+  const bool conflict = taken != reply.document.end() && !origin_.empty();
+  for (std::size_t i = 0; conflict && i < chunk.jobs.size(); ++i) {
+    if (chunk.jobs[i]["id"] != *taken) continue;
+    throw Failure(origin_ + " line " + std::to_string(chunk.lines[i]) + ": " + reply.message);
+  }
   expect_ok(std::move(reply));
   throw Failure("refused");
 }
@@ -175,19 +183,30 @@ awaitable<std::vector<std::string>> Submission::send(Chunk chunk) {
   while (true) {
     auto reply = co_await client_.add("job", chunk.jobs);
     if (reply.ok()) co_return ids_of(reply, chunk);
-    const bool no_answer = reply.kind == cimi::ReplyKind::Unreachable || reply.status == 504;
+    // These say that nothing was done; any other 5xx may be that of a proxy that lost the answer.
+    const bool not_done = reply.status == 429 || reply.status == 503 || reply.status == 507;
+    const bool no_answer = reply.kind == cimi::ReplyKind::Unreachable ||
+                           (reply.kind == cimi::ReplyKind::Unavailable && !not_done);
     lost = lost || no_answer;
     const bool later = no_answer || reply.kind == cimi::ReplyKind::Unavailable;
     const bool doubtful = no_answer || (lost && reply.kind == cimi::ReplyKind::Conflict);
     if (!later && !doubtful) refused(std::move(reply), chunk);
     if (doubtful) {
-      const bool can_look = !chunk.own_id.empty();
+      std::string why = reply.message;
+      bool looked = false;
       bool stored = false;
-      if (can_look) stored = co_await is_stored(chunk.own_id);
+      try {
+        if (!chunk.own_id.empty()) {
+          stored = co_await is_stored(chunk.own_id);
+          looked = true;
+        }
+      } catch (const Failure& failure) {
+        why = failure.what();
+      }
       if (stored) co_return chosen;
-      if (!can_look || !ids_count_) {
-        throw Failure(reply.message + "\nWhether the API has stored these " +
-                      jobs_text(chunk.lines.size()) + " is not known; they are not sent again.");
+      if (!looked || !ids_count_) {
+        throw Failure(why + "\nWhether the API has stored these " + jobs_text(chunk.lines.size()) +
+                      " is not known; they are not sent again.");
       }
     }
     if (runtime::Clock::now() >= deadline) throw Failure(reply.message);

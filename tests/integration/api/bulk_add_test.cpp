@@ -170,10 +170,15 @@ TEST_CASE("bulk add: only an array may be longer than other bodies, up to its ow
   auto long_job = job_of("long");
   long_job["payload"] = json(std::string(3000, 'x')).dump();
   CHECK(admin.add("job", long_job).status == 413);
-  CHECK(admin.add("job?", json::array({long_job})).status == 201);
-  CHECK(admin.add("session", json::array({long_job})).status == 413);
-  CHECK(admin.add("job", json(10, long_job)).status == 201);
-  CHECK(admin.add("job", json(20, long_job)).status == 413);
+  const auto too_long = admin.add("job", json::array({job_of("long"), long_job}));
+  CHECK(too_long.status == 413);
+  CHECK(too_long.body["element"] == 1);
+  auto job = job_of("long");
+  job["payload"] = json(std::string(1500, 'x')).dump();
+  CHECK(admin.add("job?", json::array({job})).status == 201);
+  CHECK(admin.add("session", json(10, job)).status == 413);
+  CHECK(admin.add("job", json(10, job)).status == 201);
+  CHECK(admin.add("job", json(40, job)).status == 413);
   CHECK(stored("long", server) == 11);
 }
 

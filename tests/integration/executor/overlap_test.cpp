@@ -206,6 +206,36 @@ TEST_CASE("executor: while outcomes wait for an API that is away, nothing is tak
   });
 }
 
+TEST_CASE("executor: one outcome that the API does not take keeps nobody else from working") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    Engine engine(loop);
+    const std::string first = co_await engine.submit("test_ok");
+    bool refuses = true;
+    std::size_t refused = 0;
+    engine.api.trouble = [&](const cimi::Request& request) {
+      MemoryApi::Trouble trouble;
+      if (!refuses || request.path != first || !is_outcome(request)) return trouble;
+      ++refused;
+      trouble.kind = cimi::ReplyKind::Unavailable;
+      return trouble;
+    };
+    co_await engine.start(one_slot());
+    for (std::size_t times = 1; times <= 3; ++times) {
+      const bool told = co_await eventually([&] { return refused >= times; });
+      REQUIRE(told);
+      const std::string other = co_await engine.submit("test_ok");
+      const bool done = co_await eventually([&] { return engine.state(other) == "SUCCESS"; });
+      CHECK(done);
+    }
+    CHECK(engine.state(first) == "RUNNING");
+    refuses = false;
+    const bool empty = co_await engine.emptied();
+    CHECK(empty);
+    CHECK(engine.state(first) == "SUCCESS");
+    co_await engine.end();
+  });
+}
+
 TEST_CASE("executor: a drain waits for outcomes on their way") {
   run_on_loop([](asio::io_context& loop) -> awaitable<void> {
     Engine engine(loop);

@@ -252,6 +252,9 @@ TEST_CASE("sharing: a taker that leaves gives back its own entry only", "[queue]
     auto given_back = co_await other.take();
     REQUIRE_FALSE(data_of(taken).contains(given_back.data()));
     REQUIRE(given_back.attempt() == 2);
+    // Nothing began, so nothing has died.
+    REQUIRE(given_back.record());
+    REQUIRE(given_back.record()->unclean_before(2) == 0);
     const auto outcomes = co_await finish_together(loop, process, std::move(taken));
     REQUIRE(outcomes.done == 4);
     const auto done = co_await other.entries->consume(std::move(given_back));
