@@ -203,6 +203,7 @@ struct HttpConnections::State {
     edits.close();
     others.close();
     idle.clear();
+    if (lookup) lookup->resolver.cancel();
     for (Connection* connection : active) connection->close();
   }
 
@@ -236,6 +237,8 @@ struct HttpConnections::State {
   RequestTurns others{most_requests_of_a_lane};
   std::list<std::unique_ptr<Connection>> idle;
   std::set<Connection*> active;
+  // The last one: one at a time, since the loop has one thread for all lookups, ZooKeeper's too.
+  std::shared_ptr<Lookup> lookup;
   runtime::Event closed;
 };
 
@@ -290,6 +293,9 @@ awaitable<error_code> connect(Plain& stream, const std::vector<tcp::endpoint>& a
       break;
     }
     const TimePoint share = now + (deadline - now) / static_cast<int>(left--);
+    // A socket that was refused is bound to its family, and its next connect() is ECONNABORTED.
+    error_code not_open;
+    stream.socket().close(not_open);
     stream.expires_at(share);
     co_await stream.async_connect(address, asio::redirect_error(use_awaitable, error));
     if (!error) {
@@ -318,7 +324,10 @@ awaitable<error_code> shake_hands(Tls& stream, const Address& address, bool veri
 template <class State>
 awaitable<HttpOutcome> open_connection(std::shared_ptr<State> state,
                                        std::unique_ptr<Connection>& made, TimePoint deadline) {
-  const std::shared_ptr<Lookup> lookup = start_lookup(state->loop, state->address);
+  if (!state->lookup || state->lookup->done.raised()) {
+    state->lookup = start_lookup(state->loop, state->address);
+  }
+  const std::shared_ptr<Lookup> lookup = state->lookup;
   const bool in_time = co_await runtime::Event::wait_either(lookup->done, state->closed, deadline);
   if (state->closed.raised()) co_return without_answer(Exchange::TooLate, client_closed);
   if (!in_time) co_return without_answer(Exchange::TooLate, no_answer_in_time);

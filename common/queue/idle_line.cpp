@@ -57,7 +57,7 @@ awaitable<void> IdleLine::stand(QueueCore& core) {
 }
 
 awaitable<void> IdleLine::join(QueueCore& core) {
-  if (unknown_) co_await remove_unknown(core);
+  while (unknown_) co_await remove_unknown(core);
   const zookeeper::Epoch epoch = core.session().epoch();
   const auto made =
       co_await core.session().create(folder_ + "/" + std::string(member_prefix), core.taker_id(),
@@ -66,13 +66,15 @@ awaitable<void> IdleLine::join(QueueCore& core) {
     co_await zookeeper::ensure_path(core.session(), folder_);
     co_return;
   }
-  if (made.error == ZnodeError::ConnectionLoss) {
+  const bool other_session = made.error == ZnodeError::Ok && !core.same_epoch(epoch);
+  if (made.error == ZnodeError::ConnectionLoss || other_session) {
+    // At once: we may not come back before a long job has ended.
     unknown_ = true;
+    while (unknown_) co_await remove_unknown(core);
     co_return;
   }
   if (made.error == ZnodeError::SessionLost) co_return;
   if (made.error != ZnodeError::Ok) refuse(folder_, made.error);
-  if (!core.same_epoch(epoch)) co_return;
   number_ = number_in_path(made.path);
   placed_ = false;
   before_us_.reset();
@@ -133,7 +135,8 @@ awaitable<std::int64_t> IdleLine::nearest_listed(QueueCore& core) {
       std::any_of(listing.names.begin(), listing.names.end(),
                   [this](const std::string& name) { return number_in(name) == number_; });
   // Removed by somebody (a wiped queue): join anew.
-  if (listing.error == ZnodeError::Ok && !still_there) forget();
+  const bool known = listing.error == ZnodeError::Ok || listing.error == ZnodeError::NoNode;
+  if (known && !still_there) forget();
   co_return nearest;
 }
 
@@ -141,8 +144,12 @@ awaitable<void> IdleLine::leave(QueueCore& core) {
   if (!inside()) co_return;
   const std::string path = path_of(number_);
   forget();
-  const ZnodeError error = co_await core.session().remove(path, Operation::any_version);
-  if (error == ZnodeError::ConnectionLoss) unknown_ = true;
+  // The name is ours alone, so removing it twice does no harm; left there, it would be in
+  // everybody's way until we come back.
+  ZnodeError error = ZnodeError::ConnectionLoss;
+  while (error == ZnodeError::ConnectionLoss) {
+    error = co_await core.session().remove(path, Operation::any_version);
+  }
 }
 
 // A member that does not know that it is one would stand in everybody's way.

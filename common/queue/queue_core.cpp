@@ -36,7 +36,10 @@ void session_is_closed() {
 
 // The stat's child version counts creations and deletions, see docs/protocols/zookeeper.md.
 std::int64_t creations(const zookeeper::Stat& folder) {
-  return (std::int64_t{folder.child_version} + folder.child_count) / 2;
+  // Twice the creations less the children, in 32 bits: it wraps at the 2^30th creation.
+  const std::uint32_t twice = static_cast<std::uint32_t>(folder.child_version) +
+                              static_cast<std::uint32_t>(folder.child_count);
+  return twice / 2;
 }
 
 std::int64_t QueueCore::FolderCounts::ended_entries() const {

@@ -135,16 +135,29 @@ awaitable<void> QueueCore::find_something() {
     co_await wanted_.wait_until(allowed);
     co_return;
   }
+  bool left_over = false;
   if (!line_.inside()) {
     const auto seen = co_await look();
     if (!seen || (listing_helps(*seen) && free_in(*seen) > plenty)) {
       co_await list_folders(false);
       co_return;
     }
-    next_own_look_ = runtime::Clock::now() + own_look_interval(line_.members());
+    // What is there already may have been put back by the first one, who has stepped back for it.
+    left_over = listing_helps(*seen);
+    next_own_look_ = runtime::Clock::now() + own_look_interval(left_over ? 1 : line_.members());
   }
   const bool told = line_.before_us() && line_.before_us()->raised();
-  co_await line_.stand(*this);
+  std::exception_ptr refused;
+  try {
+    co_await line_.stand(*this);
+  } catch (const runtime::Failure&) {
+    refused = std::current_exception();
+  }
+  if (refused) {
+    // No line for us: we look for ourselves, at the pace of retries.
+    if (left_over && !closed()) co_await list_folders(false);
+    std::rethrow_exception(refused);
+  }
   if (line_.first()) {
     if (told) ++counters_.wake_ups;
     co_await watch_folders();
@@ -270,6 +283,9 @@ awaitable<void> QueueCore::list_folders(bool watch) {
     const auto entries = co_await std::move(entries_read);
     const auto taken = co_await std::move(taken_read);
     if (closed()) co_return;
+    // Only an answer sets a watch: what was asked for in vain will never tell.
+    const bool listed = entries.error == ZnodeError::Ok && taken.error == ZnodeError::Ok;
+    if (changed && !listed) folders_changed_.reset();
     if (entries.error == ZnodeError::NoNode || taken.error == ZnodeError::NoNode) {
       co_await ensure_folders();
       continue;

@@ -134,7 +134,8 @@ awaitable<void> QueueCore::conclude(std::shared_ptr<Attempt> attempt, zookeeper:
     const EntryName name = attempt->name;
     auto entry = co_await settle_take(name, std::move(attempt->read), attempt->epoch,
                                       std::move(reply), again);
-    if (again) entry = co_await try_to_take(name);
+    const bool same_session = same_epoch(attempt->epoch);
+    if (again && same_session) entry = co_await try_to_take(name);
     entry = co_await with_record(std::move(entry));
     if (entry && attempt->given_up) {
       // Nothing has begun: its attempt is no reason to give the job up.
@@ -171,6 +172,7 @@ awaitable<std::optional<TakenEntry>> QueueCore::try_to_take(EntryName name) {
     auto reply = co_await send(lock_operations(name, read), epoch);
     JE_CRASH_POINT("executor.take.after");
     entry = co_await settle_take(name, std::move(read), epoch, std::move(reply), again);
+    if (!same_epoch(epoch)) break;  // the next session offers it anew
   }
   co_return entry;
 }
@@ -247,6 +249,8 @@ awaitable<std::optional<TakenEntry>> QueueCore::adopt(EntryName name, std::strin
   if (look.lock == Lock::Ours && look.entry_exists && same_epoch(epoch)) {
     entry.emplace(name, std::move(data), look.version, epoch);
     was_taken(name);
+  } else if (!same_epoch(epoch)) {
+    // Nothing is ours to deal with since: whoever has the name now was given it by a new listing.
   } else if (look.lock == Lock::None && look.entry_exists) {
     again = true;
   } else {

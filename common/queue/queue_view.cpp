@@ -35,6 +35,10 @@ void QueueView::refresh(const std::vector<std::string>& entries,
     if (gone) due_.erase({waiting.second, waiting.first});
     return gone;
   });
+  put_back_elsewhere_ = static_cast<std::size_t>(
+      std::count_if(backed_off_.begin(), backed_off_.end(), [&](const auto& waiting) {
+        return std::binary_search(locked.begin(), locked.end(), waiting.first, std::greater<>());
+      }));
   // Most urgent last: of one priority when the ends are.
   if (!all.empty()) priority_ = all.front().priority;
   if (!all.empty() && all.back().priority != all.front().priority) priority_.reset();

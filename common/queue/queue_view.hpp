@@ -2,6 +2,7 @@
 // Pure: no clock, no I/O.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -64,8 +65,10 @@ class QueueView {
 
   // How many are believed free.
   std::size_t size() const { return free_.size() + static_cast<std::size_t>(end_ - next_); }
-  // How many wait for their time.
-  std::size_t put_back_count() const { return backed_off_.size(); }
+  // How many wait for their time, but for those that somebody else had at the last refresh.
+  std::size_t put_back_count() const {
+    return backed_off_.size() - std::min(backed_off_.size(), put_back_elsewhere_);
+  }
   // How many had no lock at the last refresh, ours to deal with or not.
   std::int64_t listed_free() const { return listed_free_; }
   // Nothing can be chosen now.
@@ -92,6 +95,7 @@ class QueueView {
   std::set<EntryName> ours_;  // being taken, held, or being finished by this process
   std::map<EntryName, TimePoint> backed_off_;
   std::set<std::pair<TimePoint, EntryName>> due_;  // the same, by time: there may be very many
+  std::size_t put_back_elsewhere_ = 0;
   std::int64_t listed_free_ = 0;
   TimePoint next_refresh_ = TimePoint::min();
 };
