@@ -20,7 +20,9 @@ set(JE_COMPILED_ALONE
   common/cimi/http_client.cpp
   common/cimi/http_threads.cpp
   common/queue/queue_put.cpp
+  common/queue/queue_refresh.cpp
   ctl/command_line.cpp
+  ctl/job_file.cpp
   executor/plugins/manifest.cpp
 )
 
