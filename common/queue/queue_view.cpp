@@ -10,6 +10,10 @@ namespace {
 
 // A name in the window costs a step to remove.
 constexpr std::size_t widest_window = 4096;
+// Among so many times as many names as are wanted together: two executors that choose at the same
+// moment have a name in common in one of four cases, where names chosen one by one would have one
+// almost always; and a multi with one such name fails as a whole.
+constexpr std::size_t run_spread = 8;
 
 std::vector<EntryName> parse(const std::vector<std::string>& names) {
   std::vector<EntryName> parsed;
@@ -58,32 +62,48 @@ void QueueView::refresh(const std::vector<std::string>& entries,
 std::vector<EntryName> QueueView::choose(TimePoint now, std::size_t most) {
   readmit(now);
   std::vector<EntryName> chosen;
-  name_expected();
-  while (chosen.size() < most && !free_.empty()) {
-    chosen.push_back(choose_one());
-    name_expected();
+  while (chosen.size() < most) {
+    const std::size_t left = most - chosen.size();
+    const bool strict = options_.head_window <= 1;
+    const bool spreads = !strict && left > 1;
+    const std::size_t window = spreads ? std::max(window_, run_spread * left) : window_;
+    name_expected(window);
+    if (free_.empty()) break;
+    choose_run(window, left, chosen);
   }
   return chosen;
 }
 
-EntryName QueueView::choose_one() {
+// Up to `most` names of one priority that follow each other, from a random place of the window on;
+// its first ones follow its last, so that each is as likely to be among them.
+void QueueView::choose_run(std::size_t window, std::size_t most, std::vector<EntryName>& chosen) {
   const int priority = free_.back().priority;
-  const std::size_t reach = std::min(window_, free_.size());
-  std::size_t window = 1;
-  while (window < reach && free_[free_.size() - 1 - window].priority == priority) ++window;
-  const std::size_t offset = std::uniform_int_distribution<std::size_t>(0, window - 1)(random_);
-  const auto chosen = free_.end() - 1 - static_cast<std::ptrdiff_t>(offset);
-  const EntryName name = *chosen;
-  free_.erase(chosen);
-  ours_.insert(name);
-  return name;
+  const auto reach = static_cast<std::ptrdiff_t>(std::min(window, free_.size()));
+  const auto head =
+      std::partition_point(free_.end() - reach, free_.end(),
+                           [priority](const EntryName& name) { return name.priority != priority; });
+  const auto size = static_cast<std::size_t>(free_.end() - head);
+  const std::size_t length = std::min(most, size);
+  const std::size_t from = std::uniform_int_distribution<std::size_t>(0, size - 1)(random_);
+  const std::size_t behind = std::min(length, size - from);
+  // Places are counted from the end, which is the most urgent.
+  const auto take = [this, &chosen](std::size_t place, std::size_t count) {
+    const auto last = free_.end() - static_cast<std::ptrdiff_t>(place);
+    const auto first = last - static_cast<std::ptrdiff_t>(count);
+    ours_.insert(first, last);
+    chosen.insert(chosen.end(), std::make_reverse_iterator(last),
+                  std::make_reverse_iterator(first));
+    free_.erase(first, last);
+  };
+  take(from, behind);
+  take(0, length - behind);
 }
 
-// Keeps a window's worth of names at hand.
-void QueueView::name_expected() {
-  if (free_.size() >= window_ || next_ == end_) return;
+// Keeps so many names at hand.
+void QueueView::name_expected(std::size_t window) {
+  if (free_.size() >= window || next_ == end_) return;
   std::vector<EntryName> named;
-  while (next_ < end_ && free_.size() + named.size() < 2 * window_) {
+  while (next_ < end_ && free_.size() + named.size() < 2 * window) {
     const EntryName name{*priority_, next_++};
     if (!ours_.contains(name) && !backed_off_.contains(name)) named.push_back(name);
   }

@@ -51,7 +51,8 @@ class QueueView {
   // No refresh before this moment.
   TimePoint next_refresh() const { return next_refresh_; }
 
-  // Up to `most` of the most urgent free entries, to be tried together. Each is ours to deal with
+  // Up to `most` of the most urgent free entries, to be tried together: a run of neighbours of each
+  // priority, which rarely meets the runs of others. Each is ours to deal with
   // until drop() or put_back(); no other choice will name it, whatever a listing says.
   std::vector<EntryName> choose(TimePoint now, std::size_t most);
   // This very one, whether it is known or not; false when it is ours to deal with already.
@@ -80,8 +81,8 @@ class QueueView {
   void forget_ours() { ours_.clear(); }
 
  private:
-  EntryName choose_one();
-  void name_expected();
+  void choose_run(std::size_t window, std::size_t most, std::vector<EntryName>& chosen);
+  void name_expected(std::size_t window);
   void readmit(TimePoint now);
   void insert(const EntryName& name);
 

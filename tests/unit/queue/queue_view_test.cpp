@@ -1,5 +1,6 @@
 #include "common/queue/queue_view.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 using namespace jobengine::queue;
@@ -230,4 +231,58 @@ TEST_CASE("view: the window widens with what others take", "[queue]") {
   }
   REQUIRE(*seen.rbegin() > 500);
   REQUIRE(*seen.rbegin() < 1000);
+}
+
+namespace {
+
+QueueView long_queue(std::uint64_t seed) {
+  ViewOptions options;
+  QueueView view(options, seed);
+  std::vector<std::string> entries;
+  for (int i = 0; i < 2000; ++i) entries.push_back(EntryName{999, i}.text());
+  view.refresh(entries, {}, start, 1ms);
+  return view;
+}
+
+}  // namespace
+
+TEST_CASE("view: what is chosen together are neighbours, which others rarely choose", "[queue]") {
+  constexpr std::size_t together = 32;
+  int apart = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    auto one = long_queue(2 * seed);
+    auto other = long_queue(2 * seed + 1);
+    const auto ours = one.choose(start, together);
+    const auto theirs = other.choose(start, together);
+    REQUIRE(ours.size() == together);
+    int gaps = 0;
+    for (std::size_t i = 1; i < ours.size(); ++i) {
+      if (ours[i].sequence != ours[i - 1].sequence + 1) ++gaps;
+    }
+    REQUIRE(gaps <= 1);  // from the end of the window to its beginning
+    const bool meet = std::any_of(ours.begin(), ours.end(), [&](const EntryName& name) {
+      return std::find(theirs.begin(), theirs.end(), name) != theirs.end();
+    });
+    if (!meet) ++apart;
+  }
+  REQUIRE(apart > 120);  // of 200; names chosen one by one would meet in all but a few
+}
+
+TEST_CASE("view: the first of a long queue is chosen as soon as any other", "[queue]") {
+  std::size_t longest = 0;
+  std::size_t all = 0;
+  constexpr std::size_t views = 100;
+  for (std::uint64_t seed = 0; seed < views; ++seed) {
+    auto view = long_queue(seed);
+    std::size_t rounds = 0;
+    for (bool found = false; !found; ++rounds) {
+      const auto names = view.choose(start, 16);
+      REQUIRE_FALSE(names.empty());
+      found = std::find(names.begin(), names.end(), EntryName{999, 0}) != names.end();
+    }
+    longest = std::max(longest, rounds);
+    all += rounds;
+  }
+  REQUIRE(all < views * 16);  // 8 on average
+  REQUIRE(longest < 80);
 }
