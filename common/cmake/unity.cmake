@@ -20,6 +20,8 @@ set(JE_COMPILED_ALONE
   api/events/stream.cpp
   api/filter/full_text.cpp
   api/listener_options.cpp
+  api/store/aggregations.cpp
+  api/store/job_log_reader.cpp
   api/store/write_health.cpp
   common/cimi/http_client.cpp
   common/cimi/http_threads.cpp
@@ -29,6 +31,7 @@ set(JE_COMPILED_ALONE
   ctl/job_file.cpp
   executor/plugins/manifest.cpp
   tests/integration/api/listener_tls_test.cpp
+  tests/integration/api/stream_test.cpp
   tests/integration/crash/distributor_test.cpp
   tests/integration/crash/small_system.cpp
   tests/integration/ctl/jobctl_commands_test.cpp
