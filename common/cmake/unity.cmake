@@ -30,21 +30,30 @@ set(JE_COMPILED_ALONE
   ctl/command_line.cpp
   ctl/job_file.cpp
   executor/plugins/manifest.cpp
+  tests/bench/crowd.cpp
   tests/integration/api/listener_tls_test.cpp
   tests/integration/api/stream_test.cpp
   tests/integration/crash/distributor_test.cpp
   tests/integration/crash/small_system.cpp
   tests/integration/ctl/jobctl_commands_test.cpp
+  tests/integration/distributor/dead_leader_test.cpp
   tests/integration/distributor/distribution_leader_test.cpp
+  tests/integration/distributor/missed_ticks_test.cpp
   tests/integration/executor/executable_action_test.cpp
+  tests/integration/executor/frozen_plugin_test.cpp
   tests/integration/executor/job_log_program_test.cpp
   tests/integration/executor/job_log_test.cpp
+  tests/integration/executor/retry_run_test.cpp
   tests/integration/zookeeper/session_loss_test.cpp
+  tests/support/loop_test.cpp
+  tests/unit/actions/bulk_operation_test.cpp
   tests/unit/actions/http_request_test.cpp
   tests/unit/actions/sdk_job_test.cpp
   tests/unit/api_cimi/job_rules_test.cpp
   tests/unit/api_filter/evaluate_test.cpp
   tests/unit/api_store/write_limits_test.cpp
+  tests/unit/distributor/misfire_test.cpp
+  tests/unit/executor/retry_plan_test.cpp
 )
 
 # je_unity(<sources of the current folder>)
