@@ -82,6 +82,7 @@ Situation JobRun::situation() const {
 
 void JobRun::adopt(cimi::Reply reply) {
   job_.emplace(std::move(reply.document));
+  document_ = std::move(reply.text);
   etag_ = std::move(reply.etag);
   // Once and for all: the catalog may change while the job runs.
   if (!action_) action_ = services_.catalog.find(action_name());
@@ -161,6 +162,7 @@ awaitable<std::optional<Outcome>> JobRun::start() {
     edit["state"] = job::text(job::JobState::Running);
     cimi::EditOptions options;
     options.if_match = etag_;
+    options.wants_document = false;
     JE_CRASH_POINT("executor.start.before");
     cimi::Reply reply =
         co_await services_.client.edit(request_.job_id, std::move(edit), std::move(options));
@@ -255,7 +257,8 @@ awaitable<ActionEnd> JobRun::perform() {
   }
   RunMessage message;
   message.action = action.manifest.name;
-  message.document = job_->document().dump();
+  message.document = document_.empty() ? job_->document().dump() : std::exchange(document_, {});
+  message.facts.emplace(RunMessage::Facts{job_->id(), job_->payload(), job_->target()});
   message.attempt = request_.attempt;
   message.resumed = was_running_;
   message.lease = hold_.lease();
@@ -369,6 +372,7 @@ awaitable<Outcome> JobRun::record(Outcome outcome) {
     // A late edit of a run that has lost its lock meets the next run's changes, not its own.
     cimi::EditOptions options;
     options.if_match = etag_;
+    options.wants_document = false;
     JE_CRASH_POINT("executor.record.before");
     const cimi::Reply reply =
         co_await services_.client.edit(request_.job_id, std::move(sent), std::move(options));

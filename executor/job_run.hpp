@@ -101,6 +101,7 @@ class JobRun {
   RunRequest request_;
 
   std::optional<job::Job> job_;
+  std::string document_;  // its text, until the action has it; empty: to be made of job_
   std::shared_ptr<const CatalogEntry> action_;  // null: not offered here
   std::string etag_;          // of the job as this run knows it; empty when the API gives none
   bool was_running_ = false;  // before this run: an earlier attempt did not end cleanly

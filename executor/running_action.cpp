@@ -354,6 +354,7 @@ awaitable<void> RunningAction::pass_on_report() {
     // A late edit of a run that has lost its lock meets the next run's changes.
     cimi::EditOptions options;
     options.if_match = etag_;
+    options.wants_document = false;
     JE_CRASH_POINT("executor.report.before");
     const cimi::Reply reply = co_await client_.edit(job_id_, std::move(sent), std::move(options));
     JE_CRASH_POINT("executor.report.after");

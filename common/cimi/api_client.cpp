@@ -112,6 +112,8 @@ struct Core {
   }
 };
 using CorePointer = std::shared_ptr<Core>;
+// Sent again after a new login: what is in it is copied once for each time.
+using RequestPointer = std::shared_ptr<const Request>;
 
 HttpMessage message_of(const Core& core, const Request& request) {
   HttpMessage message;
@@ -145,22 +147,22 @@ bool may_repeat(const HttpOutcome& outcome, const std::string& method, int repea
 }
 
 // One request as it is, with the repeats that cannot do harm.
-awaitable<Reply> attempt(CorePointer core, Request request, runtime::TimePoint deadline) {
-  const std::string path = request.path.substr(0, request.path.find('?'));
-  const std::string asked = request.method + " " + core->url + "/api/" + path;
-  const HttpMessage message = message_of(*core, request);
-  if (const auto complaint = complaint_about(message)) co_return unsendable(asked, *complaint);
+awaitable<Reply> attempt(CorePointer core, RequestPointer request, runtime::TimePoint deadline) {
+  const std::string path = request->path.substr(0, request->path.find('?'));
+  const std::string asked = request->method + " " + core->url + "/api/" + path;
   int repeated = 0;
   while (core->http) {
-    HttpMessage copy = message;
-    const HttpOutcome outcome = co_await core->http->send(std::move(copy), deadline);
+    HttpMessage message = message_of(*core, *request);
+    if (const auto complaint = complaint_about(message)) co_return unsendable(asked, *complaint);
+    HttpOutcome outcome = co_await core->http->send(std::move(message), deadline);
     if (outcome.exchange == Exchange::Answered) {
-      if (!request.as && core->options.authn_header.empty() && !outcome.answer.set_cookie.empty()) {
-        core->cookies.absorb(outcome.answer.set_cookie);
+      const std::string& set_cookie = outcome.answer.set_cookie;
+      if (!request->as && core->options.authn_header.empty() && !set_cookie.empty()) {
+        core->cookies.absorb(set_cookie);
       }
-      co_return reply_to(asked, outcome.answer);
+      co_return reply_to(asked, std::move(outcome.answer), request->wants_document);
     }
-    if (!may_repeat(outcome, request.method, repeated) || runtime::Clock::now() >= deadline) {
+    if (!may_repeat(outcome, request->method, repeated) || runtime::Clock::now() >= deadline) {
       co_return no_reply(asked, outcome.failure);
     }
     ++repeated;
@@ -189,7 +191,7 @@ Request login_request(const ClientOptions& options) {
 
 awaitable<Reply> log_in_anew(CorePointer core) {
   core->cookies.clear();
-  Request request = login_request(core->options);
+  auto request = std::make_shared<const Request>(login_request(core->options));
   const runtime::TimePoint deadline = runtime::Clock::now() + core->options.timeout;
   Reply reply = co_await attempt(core, std::move(request), deadline);
   if (reply.ok() && core->cookies.empty()) {
@@ -227,17 +229,16 @@ awaitable<Reply> newer_session(CorePointer core, unsigned used, runtime::TimePoi
   co_return run->reply;
 }
 
-awaitable<Reply> perform(CorePointer core, Request request) {
+awaitable<Reply> perform(CorePointer core, RequestPointer request) {
   const runtime::TimePoint deadline =
-      request.deadline.value_or(runtime::Clock::now() + core->options.timeout);
-  const bool own_login = core->logs_in() && !request.as;
+      request->deadline.value_or(runtime::Clock::now() + core->options.timeout);
+  const bool own_login = core->logs_in() && !request->as;
   if (own_login && core->session == 0) {
     Reply login = co_await newer_session(core, 0, deadline);
     if (!login.ok()) co_return login;
   }
   const unsigned used = core->session;
-  Request copy = request;
-  Reply reply = co_await attempt(core, std::move(copy), deadline);
+  Reply reply = co_await attempt(core, request, deadline);
   if (!own_login || reply.kind != ReplyKind::Refused) co_return reply;
   Reply login = co_await newer_session(core, used, deadline);
   if (!login.ok()) co_return login;
@@ -348,7 +349,9 @@ class ApiClient : public Client {
       : core_(std::make_shared<Core>(loop, std::move(options))) {}
   ~ApiClient() override { core_->http.reset(); }
 
-  awaitable<Reply> request(Request request) override { return perform(core_, std::move(request)); }
+  awaitable<Reply> request(Request request) override {
+    return perform(core_, std::make_shared<const Request>(std::move(request)));
+  }
   awaitable<OpenedEvents> open_events(std::string path, std::string last_event_id) override {
     Request request;
     request.method = "GET";

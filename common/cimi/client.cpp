@@ -61,6 +61,7 @@ awaitable<Reply> Client::edit(std::string id, nlohmann::json changes, EditOption
     removed += (removed.empty() ? "" : ",") + percent_encoded(attribute);
   }
   if (!removed.empty()) editing.path += "?select=" + removed;
+  editing.wants_document = options.wants_document;
   if (!options.if_match.empty()) {
     editing.headers.emplace_back("If-Match", std::move(options.if_match));
   }

@@ -30,7 +30,8 @@ enum class ReplyKind {
 struct Reply {
   ReplyKind kind = ReplyKind::Unreachable;
   int status = 0;           // HTTP status, 0 without an answer; for messages only
-  nlohmann::json document;  // body of the answer; null when there was none
+  nlohmann::json document;  // body of the answer; null when there was none, or it was not wanted
+  std::string text;         // the body of an Ok reply that `document` was made of, as it came
   std::string etag;         // as sent by the server, quotes included; "" when it sent none
   std::string location;     // id of what was created
   // For people: what was asked and what went wrong; of an Ok reply the server's own message.
@@ -50,6 +51,9 @@ struct Request {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
   std::optional<AuthnInfo> as;
+  // False: of an Ok answer it only counts that there is one. It must look like a whole object of
+  // JSON, and nothing is made of it, neither `document` nor `message`.
+  bool wants_document = true;
   // Covers everything, a new login included. Default: the client's.
   std::optional<runtime::TimePoint> deadline;
 };
@@ -65,6 +69,7 @@ struct OpenedEvents {
 struct EditOptions {
   std::string if_match;  // an ETag: refused with PreconditionFailed when it is not current
   std::vector<std::string> remove;  // attributes deleted before the merge ("select")
+  bool wants_document = true;       // see Request
 };
 
 // Lives on the loop. Any number of requests may be outstanding. No function throws for what the

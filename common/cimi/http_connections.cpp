@@ -34,6 +34,8 @@ using runtime::TimePoint;
 constexpr const char* no_answer_in_time = "no answer in time";
 constexpr const char* client_closed = "the client was closed";
 constexpr std::uint32_t largest_header = 64 * 1024;
+// So much is read at once: the answers of most requests, header and all, in one call.
+constexpr std::size_t usual_answer = 8UL * 1024;
 // Servers close connections that were idle for longer, which is not always noticed in time.
 constexpr auto longest_idle = std::chrono::seconds(30);
 // What must not be sent twice goes where no server is about to close.
@@ -86,6 +88,7 @@ struct Connection {
     } else {
       plain.emplace(loop);
     }
+    read_ahead.reserve(usual_answer);
   }
   Plain& lowest() { return tls ? tls->next_layer() : *plain; }
   void close() { lowest().close(); }
@@ -224,7 +227,10 @@ struct HttpConnections::State {
   void keep(std::unique_ptr<Connection> connection) {
     if (closed.raised()) return;
     constexpr std::size_t most_kept = 64UL * 1024;
-    if (connection->read_ahead.capacity() > most_kept) connection->read_ahead.shrink_to_fit();
+    if (connection->read_ahead.capacity() > most_kept) {
+      connection->read_ahead.shrink_to_fit();
+      connection->read_ahead.reserve(usual_answer);
+    }
     connection->idle_since = runtime::Clock::now();
     idle.push_back(std::move(connection));
   }

@@ -9,22 +9,41 @@ namespace {
 // Deeper documents would overflow the stack of whoever copies or prints them.
 constexpr int deepest = 200;
 
-bool too_deep(std::string_view text) {
+// What the brackets of a text tell without reading what is between them.
+struct Outline {
+  int depth = 0;              // the greatest
+  std::size_t first_end = 0;  // where the first bracket was closed again; 0: it never was
+};
+
+Outline outline_of(std::string_view text) {
+  Outline outline;
   int depth = 0;
   bool in_text = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (in_text) {
-      if (text[i] == '\\') ++i;
-      if (i < text.size() && text[i] == '"') in_text = false;
+      if (text[i] == '\\') {
+        ++i;
+      } else if (text[i] == '"') {
+        in_text = false;
+      }
     } else if (text[i] == '"') {
       in_text = true;
     } else if (text[i] == '{' || text[i] == '[') {
-      if (++depth > deepest) return true;
+      outline.depth = std::max(outline.depth, ++depth);
     } else if (text[i] == '}' || text[i] == ']') {
-      --depth;
+      if (--depth == 0 && outline.first_end == 0) outline.first_end = i + 1;
     }
   }
-  return false;
+  return outline;
+}
+
+// A page in HTML, an answer that was cut off: they do not.
+bool looks_like_an_object(std::string_view text) {
+  constexpr std::string_view blank = " \t\r\n";
+  const auto start = text.find_first_not_of(blank);
+  if (start == std::string_view::npos || text[start] != '{') return false;
+  const auto end = text.find_last_not_of(blank);
+  return text[end] == '}' && outline_of(text).first_end == end + 1;
 }
 
 ReplyKind kind_of_refusal(int status, bool is_json) {
@@ -73,28 +92,33 @@ std::string server_message(const HttpAnswer& answer, const nlohmann::json& docum
 
 }  // namespace
 
-Reply reply_to(const std::string& asked, const HttpAnswer& answer) {
+Reply reply_to(const std::string& asked, HttpAnswer answer, bool wants_document) {
   Reply reply;
   reply.status = answer.status;
-  reply.etag = answer.etag;
-  reply.location = answer.location;
+  reply.etag = std::move(answer.etag);
+  reply.location = std::move(answer.location);
+  const bool success = answer.status >= 200 && answer.status < 300;
+  if (success && !wants_document && looks_like_an_object(answer.body)) {
+    reply.kind = ReplyKind::Ok;
+    return reply;
+  }
   bool is_json = false;
-  if (!answer.body.empty() && !too_deep(answer.body)) {
+  if (!answer.body.empty() && outline_of(answer.body).depth <= deepest) {
     reply.document = nlohmann::json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
     is_json = !reply.document.is_discarded();
     if (!is_json) reply.document = nullptr;
   }
-  const bool success = answer.status >= 200 && answer.status < 300;
   const bool nothing_expected = answer.status == 204 && answer.body.empty();
-  const std::string start = asked + ": answered " + std::to_string(answer.status);
   if (success && (is_json || nothing_expected)) {
     reply.kind = ReplyKind::Ok;
     reply.message = text_attribute(reply.document, "message");
+    reply.text = std::move(answer.body);
     if (reply.status == 201 && reply.location.empty()) {
       reply.location = text_attribute(reply.document, "resource-id");
     }
     return reply;
   }
+  const std::string start = asked + ": answered " + std::to_string(answer.status);
   if (success) {
     reply.kind = ReplyKind::Unavailable;
     reply.message =
@@ -104,8 +128,8 @@ Reply reply_to(const std::string& asked, const HttpAnswer& answer) {
   reply.kind = kind_of_refusal(answer.status, is_json);
   const std::string message = server_message(answer, reply.document);
   reply.message = message.empty() ? start : start + ": " + message;
-  if (answer.status >= 300 && answer.status < 400 && !answer.location.empty()) {
-    reply.message = start + ", a redirection (not followed) to " + answer.location;
+  if (answer.status >= 300 && answer.status < 400 && !reply.location.empty()) {
+    reply.message = start + ", a redirection (not followed) to " + reply.location;
   }
   return reply;
 }

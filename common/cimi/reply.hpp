@@ -16,8 +16,8 @@ struct HttpAnswer {
   std::string set_cookie;
 };
 
-// `asked`: "GET http://host/api/job/1", for the message.
-Reply reply_to(const std::string& asked, const HttpAnswer& answer);
+// `asked`: "GET http://host/api/job/1", for the message. `wants_document`: as in Request.
+Reply reply_to(const std::string& asked, HttpAnswer answer, bool wants_document = true);
 
 // No answer came; `reason` says why.
 Reply no_reply(const std::string& asked, const std::string& reason);

@@ -47,6 +47,17 @@ std::string text_at(const nlohmann::json& object, const char* member) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+RunMessage::Facts facts_of(const std::string& document_text) {
+  const auto document = nlohmann::json::parse(document_text);
+  RunMessage::Facts facts;
+  facts.id = text_at(document, "id");
+  facts.payload = text_at(document, "payload");
+  if (const auto target = document.find("target-resource"); target != document.end()) {
+    facts.target = text_at(*target, "href");
+  }
+  return facts;
+}
+
 je_string borrowed(const std::string& text) {
   return {text.data(), text.size()};
 }
@@ -173,22 +184,24 @@ StopFlag::~StopFlag() {
   ::close(descriptor_);
 }
 
+// The descriptor first: a reset in between takes nothing away of a flag it does not see.
 void StopFlag::raise() {
+  if (raised()) return;
   const std::uint64_t one = 1;
   [[maybe_unused]] auto written = ::write(descriptor_, &one, sizeof one);
+  raised_.store(true);
 }
 
 void StopFlag::reset() {
+  if (!raised_.exchange(false)) return;
   std::uint64_t count = 0;
   [[maybe_unused]] auto size = ::read(descriptor_, &count, sizeof count);
 }
 
-bool StopFlag::raised() const {
-  return wait(0);
-}
-
 bool StopFlag::wait(std::int64_t milliseconds) const {
   using std::chrono::steady_clock;
+  if (raised()) return true;
+  if (milliseconds == 0) return false;
   const auto start = steady_clock::now();
   for (;;) {
     pollfd readable{descriptor_, POLLIN, 0};
@@ -231,13 +244,11 @@ ApiAnswerMessage AnswerBook::wait(std::uint64_t request) {
 
 JobContext::JobContext(RunMessage run, MessageSink& sink, StopFlag& stop, AnswerBook& answers)
     : job_(std::make_unique<je_job>()) {
-  const auto document = nlohmann::json::parse(run.document);
-  job_->id = text_at(document, "id");
+  RunMessage::Facts facts = run.facts ? std::move(*run.facts) : facts_of(run.document);
+  job_->id = std::move(facts.id);
   job_->action = run.action;
-  job_->payload = text_at(document, "payload");
-  if (const auto target = document.find("target-resource"); target != document.end()) {
-    job_->target = text_at(*target, "href");
-  }
+  job_->payload = std::move(facts.payload);
+  job_->target = std::move(facts.target);
   job_->document = std::move(run.document);
   job_->attempt = run.attempt;
   job_->resumed = run.resumed;

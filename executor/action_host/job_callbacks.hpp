@@ -17,7 +17,8 @@
 
 namespace jobengine::executor {
 
-// A flag that can be polled; set by the reading thread.
+// A flag that can be polled. One thread raises it, one at a time resets it; looking at it costs no
+// system call.
 class StopFlag {
  public:
   // Throws runtime::Failure when the system has no event descriptor for us.
@@ -28,13 +29,14 @@ class StopFlag {
 
   void raise();
   void reset();
-  bool raised() const;
+  bool raised() const { return raised_.load(); }
   // True when raised; negative `milliseconds`: no limit.
   bool wait(std::int64_t milliseconds) const;
   int descriptor() const { return descriptor_; }
 
  private:
-  int descriptor_;
+  int descriptor_;  // readable while it is raised
+  std::atomic<bool> raised_{false};
 };
 
 // Answers of the executor, by request number.

@@ -30,8 +30,16 @@ inline constexpr std::int32_t outcome_broken = -1;
 // ---- executor to host
 
 struct RunMessage {
+  // What is read of the document.
+  struct Facts {
+    std::string id;
+    std::string payload;
+    std::string target;
+  };
   std::string action;
   std::string document;  // the job, JSON text of an object
+  // Of a sender that has read it already; stays in its process.
+  std::optional<Facts> facts;
   std::int32_t attempt = 1;
   bool resumed = false;
   LeaseStamp lease = 0;

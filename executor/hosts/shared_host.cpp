@@ -48,15 +48,20 @@ class SharedHost::Thread final : public MessageSink, public std::enable_shared_f
     host_ = host;
     thread_.emplace(stack_size, [self = shared_from_this()] { self->serve(); });
   }
+  // Notified without the mutex: who is woken wants it at once.
   void put(RunMessage run) {
-    const std::lock_guard lock(mutex_);
-    run_ = std::move(run);
+    {
+      const std::lock_guard lock(mutex_);
+      run_ = std::move(run);
+    }
     changed_.notify_one();
   }
   // It ends when the action it runs has returned.
   void end() {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
     changed_.notify_one();
   }
   // Blocks for the moment that a thread which is `over` takes to return; one that is not goes on.

@@ -24,6 +24,34 @@ TEST_CASE("reply: success is a 2xx in JSON, or a 204 without a body", "[cimi]") 
   REQUIRE(reply(200, "{} trailing").kind == ReplyKind::Unavailable);
 }
 
+TEST_CASE("reply: a document nobody wants is not made, but an answer that is none is no success",
+          "[cimi]") {
+  const auto unwanted = [](int status, const char* body) {
+    HttpAnswer answer;
+    answer.status = status;
+    answer.body = body;
+    answer.etag = "\"7\"";
+    return reply_to("PUT x", answer, /*wants_document=*/false);
+  };
+  const Reply kept = unwanted(200, "{\"id\": \"job/1\", \"text\": \"}\\\"{[\"}\n");
+  CHECK(kept.ok());
+  CHECK(kept.document.is_null());
+  CHECK(kept.etag == "\"7\"");
+  for (const char* other : {"", "<html></html>", "{\"id\": ", "{\"id\": \"}", "{} trailing", "{}}",
+                            "{]{", "{<html></html>}}"}) {
+    CAPTURE(other);
+    CHECK(unwanted(200, other).kind == ReplyKind::Unavailable);
+  }
+  // Why it was refused is told all the same.
+  CHECK(unwanted(409, R"({"message": "final"})").kind == ReplyKind::Conflict);
+  CHECK(unwanted(409, R"({"message": "final"})").message == "PUT x: answered 409: final");
+}
+
+TEST_CASE("reply: the text of a document is kept beside it", "[cimi]") {
+  CHECK(reply(200, "{\"id\":  1}").text == "{\"id\":  1}");
+  CHECK(reply(200, "{\"id\": ").text.empty());
+}
+
 TEST_CASE("reply: the new id is in the body where the header lacks", "[cimi]") {
   REQUIRE(reply(201, R"({"resource-id": "job/1"})").location == "job/1");
   REQUIRE(reply(200, R"({"resource-id": "job/1"})").location.empty());

@@ -1,6 +1,8 @@
 // What of je_host came with plugin ABI 1.1, as the host fills it.
 #include "executor/action_host/job_callbacks.hpp"
 
+#include <poll.h>
+
 #include <catch2/catch.hpp>
 #include <string>
 #include <string_view>
@@ -133,4 +135,46 @@ TEST_CASE("outcomes: retry later takes its delay along, one run's delay is not t
   result = stage.run(deed);
   CHECK(result.outcome == JE_OUTCOME_SKIPPED);
   CHECK(result.message == "later");
+}
+
+TEST_CASE("stop flag: descriptor and flag agree, however often it is raised and reset") {
+  StopFlag stop;
+  const auto readable = [&] {
+    pollfd descriptor{stop.descriptor(), POLLIN, 0};
+    return ::poll(&descriptor, 1, 0) == 1;
+  };
+  for (int round = 0; round < 3; ++round) {
+    stop.reset();
+    CHECK_FALSE(stop.raised());
+    CHECK_FALSE(stop.wait(0));
+    CHECK_FALSE(readable());
+    stop.raise();
+    stop.raise();
+    CHECK(stop.raised());
+    CHECK(stop.wait(-1));
+    CHECK(readable());
+  }
+}
+
+TEST_CASE("job: what its document says is what an action is told, whoever has read it") {
+  for (const bool read_before : {false, true}) {
+    Stage stage;
+    RunMessage message;
+    message.document = R"({"id": "job/1", "payload": "{}", "target-resource": {"href": "a/1"}})";
+    if (read_before) message.facts.emplace(RunMessage::Facts{"job/1", "{}", "a/1"});
+    je_action action{};
+    action.struct_size = sizeof action;
+    std::string told;
+    action.state = &told;
+    action.run = [](void* state, const je_host* host, je_job* job) {
+      for (const je_string part : {host->job_id(job), host->job_payload(job), host->job_target(job),
+                                   host->job_document(job)}) {
+        static_cast<std::string*>(state)->append(part.data, part.size).append(" ");
+      }
+      return std::int32_t{0};
+    };
+    const std::string document = message.document;
+    JobContext(std::move(message), stage.executor, stage.stop, stage.answers).run(action);
+    CHECK(told == "job/1 {} a/1 " + document + " ");
+  }
 }
