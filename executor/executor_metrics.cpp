@@ -35,6 +35,8 @@ ExecutorMetrics::ExecutorMetrics(telemetry::Metrics& metrics, std::size_t slots)
   figure("jobengine_queue_listed_names_total", "Names in all of these", &Counted::listed_names);
   figure("jobengine_queue_looks_total", "Looks at the queue's counts, without its names",
          &Counted::looks);
+  figure("jobengine_queue_allotments_total", "Allotments of entries, to try them undisturbed",
+         &Counted::allotments);
   figure("jobengine_queue_wake_ups_total", "Watches of the queue that led to a look or a listing",
          &Counted::wake_ups);
 }

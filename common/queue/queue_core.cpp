@@ -55,6 +55,7 @@ QueueCore::QueueCore(zookeeper::Session& session, QueueOptions options)
       entries_path_(options.root + "/entries"),
       taken_path_(options.root + "/taken"),
       attempts_path_(options.root + "/attempts"),
+      allotted_path_(options.root + "/allotted"),
       view_(view_options(options)),
       line_(options.root + "/idle"),
       next_sequence_(std::numeric_limits<std::int64_t>::min()) {

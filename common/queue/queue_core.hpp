@@ -11,10 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "common/queue/allotments.hpp"
 #include "common/queue/idle_line.hpp"
 #include "common/queue/locking_queue.hpp"
 #include "common/queue/multi_batch.hpp"
 #include "common/queue/queue_view.hpp"
+#include "common/queue/take_pace.hpp"
 
 namespace jobengine::queue {
 
@@ -153,6 +155,12 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   bool news_are_due() const;
   awaitable<void> wait_for_news(runtime::Event& stop);
   awaitable<void> serve_takers();
+  bool goes_by_allotment(runtime::Executor loop, std::size_t waiting);
+  awaitable<void> allot(std::size_t want);
+  awaitable<void> try_to_allot(std::size_t want);
+  Allotments learn_allotments(const zookeeper::DataReply& read);
+  awaitable<zookeeper::ZnodeError> write_allotments(std::string text, zookeeper::DataReply read);
+  awaitable<void> look_at_allotments();
   awaitable<void> take_round(std::vector<std::shared_ptr<Attempt>> round);
   awaitable<void> conclude(std::shared_ptr<Attempt> attempt, zookeeper::MultiReply reply);
   awaitable<std::optional<TakenEntry>> try_to_take(EntryName name);
@@ -184,6 +192,7 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   std::string entries_path_;
   std::string taken_path_;
   std::string attempts_path_;
+  std::string allotted_path_;
   bool abandoned_ = false;
 
   QueueView view_;
@@ -192,7 +201,11 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   std::deque<std::shared_ptr<Attempt>> waiting_takers_;  // without a name to try
   std::size_t rounds_ = 0;                               // of takes, under way
   runtime::Event takers_changed_;                        // one waits, or a round ended
-  std::vector<Offer> gathered_;                          // to finish entries
+  TakePace pace_;
+  bool allotting_ = false;  // one allotment at a time is under way
+  int larger_allotments_ = 0;
+  runtime::TimePoint no_allotment_before_;
+  std::vector<Offer> gathered_;  // to finish entries
   Senders finishers_;
   PutLine puts_;
   bool view_is_kept_ = false;
@@ -203,6 +216,8 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   std::optional<FolderCounts> listed_;
   std::optional<FolderCounts> seen_;  // by the last listing or look
   bool listing_due_ = false;
+  bool for_came_back_ = false;  // the next listing is due because entries came back
+  bool recheck_ = false;        // the last listing passed over what may have come back
   std::int64_t own_takes_ = 0;  // since then
   std::int64_t look_paid_ = 0;  // by so many takes
   std::int64_t earned_ = 0;     // bytes, for listings: see learn()

@@ -15,6 +15,7 @@ struct QueueCounters {
   std::uint64_t listings = 0;          // of both folders together
   std::uint64_t listed_names = 0;      // in all of these
   std::uint64_t looks = 0;             // at a folder's counts, without its names
+  std::uint64_t allotments = 0;        // of names to this process, to try them undisturbed
   std::uint64_t wake_ups = 0;          // watches of the folders that led to a look or a listing
 };
 

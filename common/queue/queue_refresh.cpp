@@ -22,6 +22,8 @@ constexpr std::int64_t bytes_of_name = 24;
 constexpr std::int64_t earned_by_take = 32;
 // What came back is listed for at most some 20 KB a second.
 constexpr auto came_back_pace = std::chrono::milliseconds(1);
+// What a listing passed over as just allotted to others it names after this, if it is still free.
+constexpr auto longest_allotted = std::chrono::milliseconds(2500);
 // What listing so many names may cost at most (measured: 27 ms for 100,000). It takes longer when
 // the connection was away or the machine is busy, which is no reason to look more rarely
 // afterwards: the next job on an idle system waits for the next listing.
@@ -122,6 +124,8 @@ awaitable<void> QueueCore::keep_current() {
     co_return;
   }
   const auto seen = co_await look();
+  const bool too_many = seen && free_in(*seen) < static_cast<std::int64_t>(view_.size());
+  if (too_many) co_await look_at_allotments();
   listing_due_ = !seen || learn(*seen);
   const bool allowed = runtime::Clock::now() >= view_.next_refresh();
   if (!listing_due_ || !allowed) view_changed();
@@ -263,8 +267,12 @@ bool QueueCore::learn(const FolderCounts& counts) {
   const bool came_back = counts.ended_locks() - listed_->ended_locks() >
                          counts.ended_entries() - listed_->ended_entries();
   const std::int64_t names = counts.entries.child_count + counts.taken.child_count;
-  const auto patience = std::max<runtime::Duration>(oldest_view, names * came_back_pace);
-  if (came_back && now - listed_at_ >= patience) return true;
+  const auto youngest = recheck_ ? longest_allotted : oldest_view;
+  const auto patience = std::max<runtime::Duration>(youngest, names * came_back_pace);
+  if ((came_back || recheck_) && now - listed_at_ >= patience) {
+    for_came_back_ = came_back;
+    return true;
+  }
   // A safety net: what was reckoned wrongly is found in the end, for a share of what takes cost.
   const bool sure = free_in(counts) == static_cast<std::int64_t>(view_.size());
   return !sure && earned_ >= names * bytes_of_name;
@@ -298,6 +306,9 @@ awaitable<void> QueueCore::list_folders(bool watch) {
       throw runtime::Failure("cannot list the queue: " + std::string(text(error)));
     }
     learn_from(entries.stat);
+    if (listed_ && listed_->entries.created_zxid != entries.stat.created_zxid) {
+      view_.forget_allotments();
+    }
     listed_ = FolderCounts{entries.stat, taken.stat};
     const auto ended = runtime::Clock::now();
     const auto cost = std::min<runtime::Duration>(
@@ -312,6 +323,7 @@ awaitable<void> QueueCore::list_folders(bool watch) {
     ++counters_.listings;
     counters_.listed_names += entries.names.size() + taken.names.size();
     view_.refresh(entries.names, taken.names, ended, cost);
+    recheck_ = std::exchange(for_came_back_, false) && view_.passed_over();
     break;
   }
   trouble_.clear();

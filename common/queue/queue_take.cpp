@@ -62,9 +62,10 @@ awaitable<void> QueueCore::serve_takers() {
       continue;
     }
     const std::size_t most = std::min(waiting_takers_.size(), most_takes_together);
-    const auto names = view_.choose(runtime::Clock::now(), most);
+    const bool only_allotted = goes_by_allotment(loop, most);
+    const auto names = view_.choose(runtime::Clock::now(), most, only_allotted);
     if (names.empty()) {
-      wanted_.raise();
+      if (!only_allotted) wanted_.raise();
       const auto due = view_.next_due().value_or(runtime::TimePoint::max());
       co_await runtime::Event::wait_either(view_changed_, takers_changed_, due);
       continue;
@@ -82,6 +83,7 @@ awaitable<void> QueueCore::serve_takers() {
 
 void QueueCore::was_taken(const EntryName& name) {
   ++counters_.takes;
+  pace_.count(runtime::Clock::now());
   earn_by_take();
   view_.taken(name);
   trouble_.clear();

@@ -54,12 +54,15 @@ void QueueView::refresh(const std::vector<std::string>& entries,
   std::erase_if(free_, [this](const EntryName& name) {
     return ours_.contains(name) || backed_off_.contains(name);
   });
+  settle(now);
+  keep_ours_after_listing();
+  pass_over();
   const std::chrono::duration<double> spacing =
       std::chrono::duration<double>(cost) * options_.refresh_spacing;
   next_refresh_ = now + std::chrono::duration_cast<Duration>(spacing);
 }
 
-std::vector<EntryName> QueueView::choose(TimePoint now, std::size_t most) {
+std::vector<EntryName> QueueView::choose(TimePoint now, std::size_t most, bool only_allotted) {
   readmit(now);
   std::vector<EntryName> chosen;
   while (chosen.size() < most) {
@@ -68,24 +71,48 @@ std::vector<EntryName> QueueView::choose(TimePoint now, std::size_t most) {
     const bool spreads = !strict && left > 1;
     const std::size_t window = spreads ? std::max(window_, run_spread * left) : window_;
     name_expected(window);
-    if (free_.empty()) break;
-    choose_run(window, left, chosen);
+    if (free_.empty() && allotted_.empty()) break;
+    const bool more_urgent =
+        !free_.empty() && !allotted_.empty() && free_.back().priority < allotted_.begin()->priority;
+    const bool first_left_over = !free_.empty() && left_over(free_.back());
+    if (!allotted_.empty() && !more_urgent && !first_left_over) {
+      choose_allotted(left, chosen);
+    } else if (only_allotted && !first_left_over) {
+      break;
+    } else {
+      choose_run(reach(window), left, chosen);
+    }
   }
   return chosen;
 }
 
-// Up to `most` names of one priority that follow each other, from a random place of the window on;
-// its first ones follow its last, so that each is as likely to be among them.
-void QueueView::choose_run(std::size_t window, std::size_t most, std::vector<EntryName>& chosen) {
-  const int priority = free_.back().priority;
-  const auto reach = static_cast<std::ptrdiff_t>(std::min(window, free_.size()));
+void QueueView::choose_allotted(std::size_t most, std::vector<EntryName>& chosen) {
+  const int priority = allotted_.begin()->priority;
+  while (most-- > 0 && !allotted_.empty() && allotted_.begin()->priority == priority) {
+    ours_.insert(*allotted_.begin());
+    chosen.push_back(*allotted_.begin());
+    allotted_.erase(allotted_.begin());
+  }
+}
+
+// How many of the first names are of one priority, and all allotted long ago or none of them.
+std::size_t QueueView::reach(std::size_t window) {
+  const EntryName first = free_.back();
+  const bool first_left_over = left_over(first);
+  const auto most = static_cast<std::ptrdiff_t>(std::min(window, free_.size()));
   const auto head =
-      std::partition_point(free_.end() - reach, free_.end(),
-                           [priority](const EntryName& name) { return name.priority != priority; });
-  const auto size = static_cast<std::size_t>(free_.end() - head);
-  const std::size_t length = std::min(most, size);
-  const std::size_t from = std::uniform_int_distribution<std::size_t>(0, size - 1)(random_);
-  const std::size_t behind = std::min(length, size - from);
+      std::partition_point(free_.end() - most, free_.end(), [&](const EntryName& name) {
+        return name.priority != first.priority || left_over(name) != first_left_over;
+      });
+  return static_cast<std::size_t>(free_.end() - head);
+}
+
+// Up to `most` names that follow each other, from a random one of the first `reach` on; the first
+// ones follow the last, so that each is as likely to be among them.
+void QueueView::choose_run(std::size_t reach, std::size_t most, std::vector<EntryName>& chosen) {
+  const std::size_t length = std::min(most, reach);
+  const std::size_t from = std::uniform_int_distribution<std::size_t>(0, reach - 1)(random_);
+  const std::size_t behind = std::min(length, reach - from);
   // Places are counted from the end, which is the most urgent.
   const auto take = [this, &chosen](std::size_t place, std::size_t count) {
     const auto last = free_.end() - static_cast<std::ptrdiff_t>(place);
@@ -118,6 +145,8 @@ bool QueueView::expect(std::int64_t first, std::int64_t end) {
   if (next_ == end_) next_ = end_ = first;
   if (first != end_) return false;
   end_ = end;
+  if (const auto allotted = allotted_before(*priority_); allotted > next_)
+    next_ = std::min(allotted, end_);
   return true;
 }
 
@@ -127,7 +156,7 @@ void QueueView::expect_no_more_than(std::int64_t free) {
   const std::size_t too_many = size() > most ? size() - most : 0;
   const std::size_t named = std::min(too_many, free_.size());
   free_.resize(free_.size() - named);
-  next_ += static_cast<std::int64_t>(too_many - named);
+  next_ = std::min(end_, next_ + static_cast<std::int64_t>(too_many - named));
 }
 
 void QueueView::others_took(std::int64_t count) {
@@ -140,6 +169,8 @@ void QueueView::others_took(std::int64_t count) {
 bool QueueView::claim(const EntryName& name) {
   if (!ours_.insert(name).second) return false;
   std::erase(free_, name);
+  allotted_.erase(name);
+  std::erase(proposed_, name);
   const auto waiting = backed_off_.find(name);
   if (waiting != backed_off_.end()) {
     due_.erase({waiting->second, name});

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <random>
@@ -51,10 +52,31 @@ class QueueView {
   // No refresh before this moment.
   TimePoint next_refresh() const { return next_refresh_; }
 
-  // Up to `most` of the most urgent free entries, to be tried together: a run of neighbours of each
-  // priority, which rarely meets the runs of others. Each is ours to deal with
-  // until drop() or put_back(); no other choice will name it, whatever a listing says.
-  std::vector<EntryName> choose(TimePoint now, std::size_t most);
+  // Up to `most` of the most urgent free entries, to be tried together. First come those that were
+  // allotted to us; of others a run of neighbours of each priority, which rarely meets the runs of
+  // others. Each is ours to deal with until drop() or put_back(); no other choice will name it,
+  // whatever a listing says. `only_allotted`: none that should be allotted first.
+  std::vector<EntryName> choose(TimePoint now, std::size_t most, bool only_allotted = false);
+
+  // ---- allotments: see README.md, "A crowd". They only tell who tries which names.
+  // How many of the most urgent priority nobody was allotted yet, as far as we know: up to `most`,
+  // which is all that is asked for.
+  std::size_t to_allot(std::size_t most);
+  // The first ones of these, in order: set aside until one of the next two says what became of it.
+  std::vector<EntryName> propose(std::size_t most);
+  void proposal_stands();
+  void proposal_fell();
+  // All entries of this priority before this number were allotted, to whoever: those that are new
+  // to us, and not ours, are forgotten until a refresh finds them free long afterwards.
+  void were_allotted(int priority, std::int64_t before, TimePoint now);
+  // The numbers of entries start anew.
+  void forget_allotments();
+  // Set aside for us and not chosen yet.
+  std::size_t allotted() const { return allotted_.size(); }
+  bool knows_allotments() const { return !known_.empty(); }
+  // A refresh passed over entries that others were allotted a moment before it.
+  bool passed_over() const { return passed_over_; }
+
   // This very one, whether it is known or not; false when it is ours to deal with already.
   bool claim(const EntryName& name);
   // It was tried and is locked by us: it stays ours to deal with.
@@ -65,7 +87,10 @@ class QueueView {
   void put_back(const EntryName& name, TimePoint not_before);
 
   // How many are believed free.
-  std::size_t size() const { return free_.size() + static_cast<std::size_t>(end_ - next_); }
+  std::size_t size() const {
+    return free_.size() + allotted_.size() + proposed_.size() +
+           static_cast<std::size_t>(end_ - next_);
+  }
   // How many wait for their time, but for those that somebody else had at the last refresh.
   std::size_t put_back_count() const {
     return backed_off_.size() - std::min(backed_off_.size(), put_back_elsewhere_);
@@ -78,10 +103,27 @@ class QueueView {
   std::optional<TimePoint> next_due() const;
 
   // The session is over, and with it every lock: nothing is ours to deal with any more.
-  void forget_ours() { ours_.clear(); }
+  void forget_ours();
 
  private:
-  void choose_run(std::size_t window, std::size_t most, std::vector<EntryName>& chosen);
+  // By priority: what was allotted before these numbers …
+  struct Known {
+    std::int64_t now = std::numeric_limits<std::int64_t>::min();  // … as we know it
+    std::int64_t recent = now;                                    // … as we knew it then
+    TimePoint since;
+    std::int64_t settled = now;  // … so long ago that what is still free was given up
+  };
+  using Place = std::vector<EntryName>::iterator;
+
+  std::int64_t allotted_before(int priority) const;
+  void settle(TimePoint now);
+  void keep_ours_after_listing();
+  void pass_over();
+  Place after(const EntryName& name);
+  std::size_t reach(std::size_t window);
+  bool left_over(const EntryName& name) const;
+  void choose_run(std::size_t reach, std::size_t most, std::vector<EntryName>& chosen);
+  void choose_allotted(std::size_t most, std::vector<EntryName>& chosen);
   void name_expected(std::size_t window);
   void readmit(TimePoint now);
   void insert(const EntryName& name);
@@ -93,6 +135,10 @@ class QueueView {
   std::int64_t next_ = 0;        // entries expected from here …
   std::int64_t end_ = 0;         // … to before here, not in free_ yet: may be very many
   std::size_t window_;
+  std::set<EntryName> allotted_;
+  std::vector<EntryName> proposed_;
+  std::map<int, Known> known_;
+  bool passed_over_ = false;
   std::set<EntryName> ours_;  // being taken, held, or being finished by this process
   std::map<EntryName, TimePoint> backed_off_;
   std::set<std::pair<TimePoint, EntryName>> due_;  // the same, by time: there may be very many
