@@ -1,6 +1,6 @@
-# Several sources in one translation unit (JE_UNITY), for clang-tidy, whose time goes into the headers: it reads each
-# an eighth as often. What is built is built file by file, which also shows that each includes what it needs.
-option(JE_UNITY "Compile several sources at once: run-tests does so for clang-tidy" OFF)
+# Several sources in one translation unit (JE_UNITY), for clang-tidy and the sanitizer builds of run-tests, whose time goes into
+# the headers: they read each an eighth as often. What ships is built file by file, which also shows that each includes what it needs.
+option(JE_UNITY "Compile several sources at once: run-tests does so but for the release build" OFF)
 if(JE_UNITY)
   set(CMAKE_UNITY_BUILD ON)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
