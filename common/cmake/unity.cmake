@@ -34,6 +34,8 @@ set(JE_COMPILED_ALONE
   tests/integration/api/listener_tls_test.cpp
   tests/integration/api/stream_test.cpp
   tests/integration/crash/distributor_test.cpp
+  tests/integration/crash/executor_test.cpp
+  tests/integration/crash/keeper_test.cpp
   tests/integration/crash/small_system.cpp
   tests/integration/ctl/jobctl_commands_test.cpp
   tests/integration/distributor/dead_leader_test.cpp
@@ -43,6 +45,7 @@ set(JE_COMPILED_ALONE
   tests/integration/executor/frozen_plugin_test.cpp
   tests/integration/executor/job_log_program_test.cpp
   tests/integration/executor/job_log_test.cpp
+  tests/integration/executor/retry_program_test.cpp
   tests/integration/executor/retry_run_test.cpp
   tests/integration/zookeeper/session_loss_test.cpp
   tests/support/loop_test.cpp
