@@ -74,6 +74,8 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
 
   QueueView& view() { return view_; }
   PutLine& puts() { return puts_; }
+  // What is announced with a put of these, and remembered for the next one.
+  std::string announcement_with(const std::vector<int>& priorities);
   QueueCounters& counters() { return counters_; }
   // Every multi of the queue goes this way, at once. Throws Failure when the queue or its session
   // is gone.
@@ -132,6 +134,7 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   struct FolderCounts {
     zookeeper::Stat entries;
     zookeeper::Stat taken;
+    std::string announcement;
     std::int64_t surplus() const { return entries.child_count - taken.child_count; }
     std::int64_t ended_entries() const;
     std::int64_t ended_locks() const;
@@ -149,10 +152,17 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   awaitable<std::optional<FolderCounts>> look();
   std::int64_t free_in(const FolderCounts& counts) const;
   bool listing_helps(const FolderCounts& counts) const;
-  bool learn(const FolderCounts& counts);
+  awaitable<bool> learn(FolderCounts counts);
+  awaitable<bool> learn_names(FolderCounts before, FolderCounts counts);
+  awaitable<std::int64_t> ask_for(std::int64_t first, std::int64_t end);
+  bool listing_pays(const FolderCounts& counts);
+  void note_listed_priorities();
+  void note_priority(int priority);
   void earn_by_take();
+  void pay_for_look();
   awaitable<void> list_folders(bool watch);
   bool news_are_due() const;
+  bool view_is_old() const;
   awaitable<void> wait_for_news(runtime::Event& stop);
   awaitable<void> serve_takers();
   bool goes_by_allotment(runtime::Executor loop, std::size_t waiting);
@@ -208,6 +218,7 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   std::vector<Offer> gathered_;  // to finish entries
   Senders finishers_;
   PutLine puts_;
+  std::map<int, runtime::TimePoint> put_priorities_;  // put of late, and when
   bool view_is_kept_ = false;
   runtime::Event wanted_;        // a taker came or left, or found the view dry
   runtime::Event view_changed_;  // pulsed
@@ -216,11 +227,13 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   std::optional<FolderCounts> listed_;
   std::optional<FolderCounts> seen_;  // by the last listing or look
   bool listing_due_ = false;
-  bool for_came_back_ = false;  // the next listing is due because entries came back
-  bool recheck_ = false;        // the last listing passed over what may have come back
-  std::int64_t own_takes_ = 0;  // since then
-  std::int64_t look_paid_ = 0;  // by so many takes
-  std::int64_t earned_ = 0;     // bytes, for listings: see learn()
+  std::vector<int> priorities_;  // in use of late, the latest first
+  bool asking_helps_ = false;    // for new entries by these
+  bool for_came_back_ = false;   // the next listing is due because entries came back
+  bool recheck_ = false;         // the last listing passed over what may have come back
+  std::int64_t own_takes_ = 0;   // since then
+  std::int64_t look_paid_ = 0;   // by so many takes
+  std::int64_t earned_ = 0;      // bytes, for listings: see learn()
   runtime::TimePoint looked_at_;
   std::optional<FolderCounts> stepped_back_;
   runtime::TimePoint listed_at_;

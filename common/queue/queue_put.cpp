@@ -4,6 +4,7 @@
 #include <map>
 #include <span>
 
+#include "common/queue/announcement.hpp"
 #include "common/queue/queue_core.hpp"
 #include "common/runtime/failure.hpp"
 
@@ -14,6 +15,7 @@ namespace {
 using zookeeper::ZnodeError;
 
 constexpr std::size_t reads_at_once = 100;
+constexpr auto of_late = std::chrono::seconds(30);
 
 std::size_t size_of(const PutRequest& request) {
   return request.job_id.size() + operation_frame;
@@ -99,17 +101,16 @@ awaitable<std::vector<PutReply>> look_for(std::shared_ptr<QueueCore> core,
   co_return replies;
 }
 
-// Views that know of one priority take new entries to bear it. So the folder's data version tells
-// of others, README.md "The view".
-bool to_be_announced(std::span<const PutRequest> requests) {
-  return std::any_of(requests.begin(), requests.end(),
-                     [](const PutRequest& request) { return request.priority != lowest_urgency; });
+std::vector<int> priorities_of(std::span<const PutRequest> requests) {
+  std::vector<int> priorities;
+  for (const PutRequest& request : requests) priorities.push_back(request.priority);
+  return priorities;
 }
 
 // One multi, or one create.
 awaitable<std::vector<PutReply>> put_batch(std::shared_ptr<QueueCore> core,
                                            std::span<const PutRequest> requests) {
-  bool announced = to_be_announced(requests);
+  std::string announced = core->announcement_with(priorities_of(requests));
   for (bool folders_made = false;; folders_made = true) {
     const std::int64_t first = core->next_sequence();
     std::vector<zookeeper::Operation> operations;
@@ -118,16 +119,16 @@ awaitable<std::vector<PutReply>> put_batch(std::shared_ptr<QueueCore> core,
           zookeeper::create_operation(path_to_create(*core, request), request.job_id,
                                       zookeeper::CreateMode::PersistentSequential));
     }
-    if (announced) {
-      operations.push_back(zookeeper::set_operation(core->entries_path(), ""));
+    if (!announced.empty()) {
+      operations.push_back(zookeeper::set_operation(core->entries_path(), announced));
     }
     const auto reply = co_await core->send(std::move(operations));
     if (reply.error == ZnodeError::NoNode && !folders_made) {
       co_await core->ensure_folders();
       continue;
     }
-    if (reply.error == ZnodeError::NotAllowed && announced) {
-      announced = false;  // one who may create, but not write: the news will be found later
+    if (reply.error == ZnodeError::NotAllowed && !announced.empty()) {
+      announced.clear();  // one who may create, but not write: the news will be found later
       continue;
     }
     std::vector<PutReply> replies;
@@ -216,6 +217,18 @@ awaitable<void> send_puts(std::shared_ptr<QueueCore> core) {
 }
 
 }  // namespace
+
+// Views that know of one priority take new entries to bear it: others are announced, README.md "The
+// view". An announcement replaces the one before, which nobody may have seen: so it says again what
+// was put of late.
+std::string QueueCore::announcement_with(const std::vector<int>& priorities) {
+  const auto now = runtime::Clock::now();
+  for (const int priority : priorities) put_priorities_[priority] = now;
+  std::erase_if(put_priorities_, [now](const auto& put) { return now - put.second > of_late; });
+  std::vector<int> recent;
+  for (const auto& [priority, when] : put_priorities_) recent.push_back(priority);
+  return announcement_of(recent);
+}
 
 awaitable<std::vector<PutReply>> put_entries(std::shared_ptr<QueueCore> core,
                                              std::vector<PutRequest> requests) {

@@ -12,18 +12,6 @@ namespace {
 
 using zookeeper::ZnodeError;
 
-// While there are free entries, only more urgent ones are news, and those may wait this long.
-constexpr auto news_interval = std::chrono::milliseconds(250);
-// Without takes that pay for a look, and before what came back is listed.
-constexpr auto oldest_view = std::chrono::seconds(1);
-// A look is some 260 bytes, a name in a listing 24; a take earns 32 for each of the two.
-constexpr std::int64_t takes_for_look = 8;
-constexpr std::int64_t bytes_of_name = 24;
-constexpr std::int64_t earned_by_take = 32;
-// What came back is listed for at most some 20 KB a second.
-constexpr auto came_back_pace = std::chrono::milliseconds(1);
-// What a listing passed over as just allotted to others it names after this, if it is still free.
-constexpr auto longest_allotted = std::chrono::milliseconds(2500);
 // What listing so many names may cost at most (measured: 27 ms for 100,000). It takes longer when
 // the connection was away or the machine is busy, which is no reason to look more rarely
 // afterwards: the next job on an idle system waits for the next listing.
@@ -34,8 +22,6 @@ runtime::Duration plausible_cost(std::size_t names) {
 constexpr auto oldest_idle_view = std::chrono::seconds(10);
 // What failed for a reason that may pass is not tried again sooner.
 constexpr auto retry_interval = std::chrono::seconds(1);
-// A taker that waits for news takes what is known when they do not come.
-constexpr auto longest_wait_for_news = std::chrono::seconds(1);
 // Whoever is back so soon keeps its place in the line.
 constexpr auto leave_grace = std::chrono::milliseconds(20);
 // The same while there is something for others to take.
@@ -112,21 +98,22 @@ awaitable<void> QueueCore::keep_current() {
     co_await line_.leave(*this);
     co_return;
   }
-  if (listing_due_) {
-    co_await wanted_.wait_until(view_.next_refresh());
-    if (runtime::Clock::now() >= view_.next_refresh()) co_await list_folders(false);
+  const auto listing_at = listing_due_ ? view_.next_refresh() : runtime::TimePoint::max();
+  if (runtime::Clock::now() >= listing_at) {
+    co_await list_folders(false);
     co_return;
   }
   if (!news_are_due()) {
-    co_await wanted_.wait_until(next_news_check_);
+    co_await wanted_.wait_until(std::min(next_news_check_, listing_at));
     // Not due for want of takes: those who come ask for it.
-    if (runtime::Clock::now() >= next_news_check_ && !news_are_due()) co_await wanted_.wait();
+    if (runtime::Clock::now() >= next_news_check_ && !news_are_due()) {
+      co_await wanted_.wait_until(listing_at);
+    }
     co_return;
   }
   const auto seen = co_await look();
-  const bool too_many = seen && free_in(*seen) < static_cast<std::int64_t>(view_.size());
-  if (too_many) co_await look_at_allotments();
-  listing_due_ = !seen || learn(*seen);
+  const bool told = seen && co_await learn(*seen);
+  listing_due_ = listing_due_ || !told;
   const bool allowed = runtime::Clock::now() >= view_.next_refresh();
   if (!listing_due_ || !allowed) view_changed();
 }
@@ -215,23 +202,6 @@ awaitable<void> QueueCore::look_by_itself() {
   if (!seen || listing_helps(*seen)) co_await list_folders(false);
 }
 
-// Both counts, without a name. Nothing when they could not be had: the folders are to be listed.
-awaitable<std::optional<QueueCore::FolderCounts>> QueueCore::look() {
-  ++counters_.looks;
-  // Locks first: what happens between the two then looks free rather than gone.
-  auto taken_read = session().exists(taken_path_);
-  auto entries_read = session().exists(entries_path_);
-  const auto taken = co_await std::move(taken_read);
-  const auto entries = co_await std::move(entries_read);
-  std::optional<FolderCounts> counts;
-  if (entries.error != ZnodeError::Ok || taken.error != ZnodeError::Ok) co_return counts;
-  look_paid_ = 0;
-  looked_at_ = runtime::Clock::now();
-  next_news_check_ = looked_at_ + news_interval;
-  counts = FolderCounts{entries.stat, taken.stat};
-  co_return counts;
-}
-
 // How many are free, for whoever they are. What is no entry, and locks without one, are reckoned as
 // at the last listing.
 std::int64_t QueueCore::free_in(const FolderCounts& counts) const {
@@ -245,37 +215,6 @@ bool QueueCore::listing_helps(const FolderCounts& counts) const {
   if (same_state(counts, *listed_)) return false;
   const bool old = runtime::Clock::now() - listed_at_ >= oldest_idle_view;
   return old || free_in(counts) > static_cast<std::int64_t>(view_.put_back_count());
-}
-
-// What the counts tell to a view that knows of something; true when only a listing can tell more.
-bool QueueCore::learn(const FolderCounts& counts) {
-  const auto now = runtime::Clock::now();
-  const FolderCounts before = std::exchange(*seen_, counts);
-  const bool other_folder = counts.entries.created_zxid != before.entries.created_zxid ||
-                            counts.taken.created_zxid != before.taken.created_zxid;
-  // Put by one of us with another priority than most have.
-  if (other_folder || counts.entries.version != listed_->entries.version) return true;
-  const std::int64_t first = creations(before.entries);
-  const std::int64_t end = creations(counts.entries);
-  if (end != first && !view_.expect(first, end)) return true;
-  learn_from(counts.entries);
-  const std::int64_t locked = creations(counts.taken) - creations(before.taken);
-  view_.others_took(locked - own_takes_);
-  view_.expect_no_more_than(free_in(counts));
-  own_takes_ = 0;
-  // Locks that ended without their entry: it came back.
-  const bool came_back = counts.ended_locks() - listed_->ended_locks() >
-                         counts.ended_entries() - listed_->ended_entries();
-  const std::int64_t names = counts.entries.child_count + counts.taken.child_count;
-  const auto youngest = recheck_ ? longest_allotted : oldest_view;
-  const auto patience = std::max<runtime::Duration>(youngest, names * came_back_pace);
-  if ((came_back || recheck_) && now - listed_at_ >= patience) {
-    for_came_back_ = came_back;
-    return true;
-  }
-  // A safety net: what was reckoned wrongly is found in the end, for a share of what takes cost.
-  const bool sure = free_in(counts) == static_cast<std::int64_t>(view_.size());
-  return !sure && earned_ >= names * bytes_of_name;
 }
 
 awaitable<void> QueueCore::list_folders(bool watch) {
@@ -309,7 +248,7 @@ awaitable<void> QueueCore::list_folders(bool watch) {
     if (listed_ && listed_->entries.created_zxid != entries.stat.created_zxid) {
       view_.forget_allotments();
     }
-    listed_ = FolderCounts{entries.stat, taken.stat};
+    listed_ = FolderCounts{entries.stat, taken.stat, {}};
     const auto ended = runtime::Clock::now();
     const auto cost = std::min<runtime::Duration>(
         ended - began, plausible_cost(entries.names.size() + taken.names.size()));
@@ -318,37 +257,16 @@ awaitable<void> QueueCore::list_folders(bool watch) {
     listing_due_ = false;
     own_takes_ = 0;
     earned_ = 0;
-    look_paid_ = takes_for_look;  // the first one after it is free
-    next_news_check_ = ended + news_interval;
+    pay_for_look();  // the first one after it is free
     ++counters_.listings;
     counters_.listed_names += entries.names.size() + taken.names.size();
     view_.refresh(entries.names, taken.names, ended, cost);
+    note_listed_priorities();
     recheck_ = std::exchange(for_came_back_, false) && view_.passed_over();
     break;
   }
   trouble_.clear();
   view_changed();
-}
-
-// A look is paid for by some takes; what is more urgent is never waited for much longer than a
-// second.
-bool QueueCore::news_are_due() const {
-  const auto now = runtime::Clock::now();
-  if (!listed_ || now < next_news_check_ || view_.dry(now)) return false;
-  return look_paid_ >= takes_for_look || now - looked_at_ >= oldest_view;
-}
-
-void QueueCore::earn_by_take() {
-  ++own_takes_;
-  ++look_paid_;
-  earned_ += earned_by_take;
-}
-
-awaitable<void> QueueCore::wait_for_news(runtime::Event& stop) {
-  wanted_.raise();
-  const auto patience = runtime::Clock::now() + longest_wait_for_news;
-  const bool told = co_await runtime::Event::wait_either(view_changed_, stop, patience);
-  if (!told) next_news_check_ = runtime::Clock::now() + news_interval;
 }
 
 }  // namespace jobengine::queue

@@ -30,7 +30,7 @@ awaitable<std::optional<TakenEntry>> QueueCore::take(runtime::Event& stop) {
   std::optional<TakenEntry> entry;
   while (!entry && !stop.raised() && !closed()) {
     // While every taker was busy the view was not kept: what was put since may be more urgent.
-    if (news_are_due()) {
+    if (view_is_old()) {
       co_await wait_for_news(stop);
       continue;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <limits>
 
 namespace jobengine::queue {
 
@@ -46,6 +47,12 @@ void QueueView::refresh(const std::vector<std::string>& entries,
   // Most urgent last: of one priority when the ends are.
   if (!all.empty()) priority_ = all.front().priority;
   if (!all.empty() && all.back().priority != all.front().priority) priority_.reset();
+  listed_priorities_.clear();
+  for (auto place = all.begin(); place != all.end() && listed_priorities_.size() < 8;) {
+    listed_priorities_.push_back(place->priority);
+    const EntryName first_of_it{place->priority, std::numeric_limits<std::int64_t>::min()};
+    place = std::upper_bound(place, all.end(), first_of_it, std::greater<>());
+  }
   next_ = end_ = 0;
   free_.clear();
   std::set_difference(all.begin(), all.end(), locked.begin(), locked.end(),
@@ -131,7 +138,7 @@ void QueueView::name_expected(std::size_t window) {
   if (free_.size() >= window || next_ == end_) return;
   std::vector<EntryName> named;
   while (next_ < end_ && free_.size() + named.size() < 2 * window) {
-    const EntryName name{*priority_, next_++};
+    const EntryName name{expected_priority_, next_++};
     if (!ours_.contains(name) && !backed_off_.contains(name)) named.push_back(name);
   }
   free_.insert(free_.begin(), named.rbegin(), named.rend());
@@ -142,12 +149,32 @@ void QueueView::name_expected(std::size_t window) {
 
 bool QueueView::expect(std::int64_t first, std::int64_t end) {
   if (!priority_) return false;
+  expected_priority_ = *priority_;
   if (next_ == end_) next_ = end_ = first;
   if (first != end_) return false;
   end_ = end;
   if (const auto allotted = allotted_before(*priority_); allotted > next_)
     next_ = std::min(allotted, end_);
   return true;
+}
+
+std::vector<int> QueueView::listed_priorities(std::size_t most) const {
+  return {listed_priorities_.begin(),
+          listed_priorities_.begin() +
+              static_cast<std::ptrdiff_t>(std::min(most, listed_priorities_.size()))};
+}
+
+void QueueView::learn(const std::vector<EntryName>& names) {
+  for (const EntryName& name : names) {
+    if (name.priority != priority_) priority_.reset();
+  }
+  // What is expected is older.
+  name_expected(size());
+  for (const EntryName& name : names) {
+    const bool known = ours_.contains(name) || backed_off_.contains(name) ||
+                       allotted_.contains(name) || left_over(name);
+    if (!known) insert(name);
+  }
 }
 
 void QueueView::expect_no_more_than(std::int64_t free) {

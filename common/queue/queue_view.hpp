@@ -42,6 +42,11 @@ class QueueView {
   // Entries with numbers from `first` to before `end` were made since: they are taken to bear the
   // one priority that the last refresh named. False when it named several, or none is known.
   bool expect(std::int64_t first, std::int64_t end);
+  // These were made since, of whatever priorities. Nothing is expected from now on until a refresh,
+  // unless all are of the one priority.
+  void learn(const std::vector<EntryName>& names);
+  // The one priority that the last refresh named, and no entry learned since had another.
+  std::optional<int> only_priority() const { return priority_; }
   // No more than `free` are free in truth, and others take the first ones first: what must be gone
   // is forgotten until a refresh finds it after all. Does nothing where there are several
   // priorities.
@@ -95,6 +100,8 @@ class QueueView {
   std::size_t put_back_count() const {
     return backed_off_.size() - std::min(backed_off_.size(), put_back_elsewhere_);
   }
+  // Which priorities the last refresh named, up to `most` of them.
+  std::vector<int> listed_priorities(std::size_t most) const;
   // How many had no lock at the last refresh, ours to deal with or not.
   std::int64_t listed_free() const { return listed_free_; }
   // Nothing can be chosen now.
@@ -131,9 +138,11 @@ class QueueView {
   const ViewOptions options_;
   std::mt19937_64 random_;
   std::vector<EntryName> free_;  // most urgent last, where removing is cheap
-  std::optional<int> priority_;  // the only one that the last refresh with entries named
-  std::int64_t next_ = 0;        // entries expected from here …
-  std::int64_t end_ = 0;         // … to before here, not in free_ yet: may be very many
+  std::optional<int> priority_;  // the only one that is known since the last refresh with entries
+  std::vector<int> listed_priorities_;
+  int expected_priority_ = 0;  // of the following
+  std::int64_t next_ = 0;      // entries expected from here …
+  std::int64_t end_ = 0;       // … to before here, not in free_ yet: may be very many
   std::size_t window_;
   std::set<EntryName> allotted_;
   std::vector<EntryName> proposed_;

@@ -88,7 +88,7 @@ void QueueView::were_allotted(int priority, std::int64_t before, TimePoint now) 
   // Those of before we came may have been given up long ago.
   if (added && first != last) passed_over_ = true;
   free_.erase(first, last);
-  if (priority_ == priority) next_ = std::min(std::max(before, next_), end_);
+  if (expected_priority_ == priority) next_ = std::min(std::max(before, next_), end_);
 }
 
 // What the last listing named as free, and is set aside for us, stays so; the rest of it is gone.

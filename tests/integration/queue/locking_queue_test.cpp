@@ -102,6 +102,36 @@ TEST_CASE("queue: something more urgent is seen while there is a backlog", "[que
   });
 }
 
+TEST_CASE("queue: what is more urgent than a backlog is found by name, not by listing it",
+          "[queue][zookeeper]") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+    QueueProcess taker(loop, hosts);
+    QueueProcess producer(loop, hosts);
+    std::vector<PutRequest> backlog(1500, PutRequest{"job/backlog", 900});
+    co_await producer.entries->put_all(std::move(backlog));
+    auto first = co_await taker.take();
+    co_await taker.entries->consume(std::move(first));
+    const auto listings = taker.entries->counters().listings;
+    for (int i = 0; i < 5; ++i) {
+      co_await producer.entries->put("job/backlog", 900);
+      co_await producer.entries->put("job/urgent", i);
+      co_await producer.entries->put("job/backlog", 900);
+      int before = 0;
+      for (;; ++before) {
+        auto entry = co_await taker.take();
+        const bool urgent = entry.data() == "job/urgent";
+        co_await taker.entries->consume(std::move(entry));
+        if (urgent) break;
+      }
+      REQUIRE(before < 280);
+    }
+    CHECK(taker.entries->counters().listings == listings);
+    co_await producer.stop_now();
+    co_await taker.stop_now();
+  });
+}
+
 TEST_CASE("queue: what became more urgent while the only taker was busy is taken next",
           "[queue][zookeeper]") {
   run_on_loop([](asio::io_context& loop) -> awaitable<void> {

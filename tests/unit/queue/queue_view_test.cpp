@@ -216,6 +216,27 @@ TEST_CASE("view: what is dealt with is not expected, and what was put back keeps
   REQUIRE(view.dry(start));
 }
 
+TEST_CASE("view: new entries of other priorities are learned by name", "[queue]") {
+  auto view = view_of({"entry-900-0000000001", "entry-900-0000000002"}, {"entry-900-0000000001"});
+  REQUIRE(view.only_priority() == 900);
+  REQUIRE(view.listed_priorities(4) == std::vector<int>{900});
+  REQUIRE(view.expect(3, 5));
+  REQUIRE(view.claim(EntryName{900, 6}));
+  view.learn({{900, 5}, {900, 6}});
+  REQUIRE(view.only_priority() == 900);
+  view.learn({{900, 8}, {0, 7}});
+  REQUIRE_FALSE(view.only_priority());
+  REQUIRE_FALSE(view.expect(9, 10));
+  REQUIRE(chosen(view) == "entry-000-0000000007");
+  for (const char* name : {"2", "3", "4", "5", "8"}) {
+    REQUIRE(chosen(view) == std::string("entry-900-000000000") + name);
+  }
+  REQUIRE(view.dry(start));
+  view.refresh({"entry-900-0000000009", "entry-007-0000000010"}, {}, start, 1ms);
+  REQUIRE(view.listed_priorities(4) == std::vector<int>{900, 7});
+  REQUIRE(view.listed_priorities(1) == std::vector<int>{900});
+}
+
 TEST_CASE("view: the window widens with what others take", "[queue]") {
   std::set<std::int64_t> seen;
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
