@@ -24,7 +24,9 @@ endif()
 add_library(je_compiler_settings INTERFACE)
 target_include_directories(je_compiler_settings INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(je_compiler_settings INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Werror
+  -Wall -Wextra -Wpedantic -Werror
+  # Files that are compiled together shadow each other's names; the release build tells of shadows within one.
+  $<$<NOT:$<BOOL:${JE_UNITY}>>:-Wshadow>
   $<$<COMPILE_LANGUAGE:CXX>:-Wconversion -Wswitch-enum -Wnon-virtual-dtor -Woverloaded-virtual>)
 target_compile_definitions(je_compiler_settings INTERFACE
   BOOST_ASIO_NO_DEPRECATED

@@ -76,8 +76,8 @@ class QueueView {
   void were_allotted(int priority, std::int64_t before, TimePoint now);
   // The numbers of entries start anew.
   void forget_allotments();
-  // Set aside for us and not chosen yet.
-  std::size_t allotted() const { return allotted_.size(); }
+  // Set aside for us and not chosen yet; nothing where others are more urgent.
+  std::size_t allotted() const;
   bool knows_allotments() const { return !known_.empty(); }
   // A refresh passed over entries that others were allotted a moment before it.
   bool passed_over() const { return passed_over_; }

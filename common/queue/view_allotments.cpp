@@ -39,6 +39,12 @@ void QueueView::settle(TimePoint now) {
   }
 }
 
+std::size_t QueueView::allotted() const {
+  if (allotted_.empty()) return 0;
+  const bool more_urgent = !free_.empty() && free_.back().priority < allotted_.begin()->priority;
+  return more_urgent ? 0 : allotted_.size();
+}
+
 std::size_t QueueView::to_allot(std::size_t most) {
   if (options_.head_window <= 1) return 0;  // strict order was asked for
   name_expected(most);

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const std::string node = "/job/allotted";
+const std::string allotted_node = "/job/allotted";
 
 // Makes the node so that nobody may read or write it. Returns what the C client says.
 int forbid(const std::string& hosts) {
@@ -23,7 +23,7 @@ int forbid(const std::string& hosts) {
       zookeeper_init(hosts.substr(0, slash).c_str(), nullptr, 10000, nullptr, nullptr, 0);
   ACL nothing{ZOO_PERM_ADMIN, ZOO_ANYONE_ID_UNSAFE};
   const ACL_vector acl{1, &nothing};
-  const std::string path = hosts.substr(slash) + node;
+  const std::string path = hosts.substr(slash) + allotted_node;
   const int result = zoo_create(handle, path.c_str(), "", 0, &acl, 0, nullptr, 0);
   zookeeper_close(handle);
   return result;
@@ -123,6 +123,34 @@ TEST_CASE("allotments: what one was allotted and left is taken by another", "[qu
   });
 }
 
+TEST_CASE("allotments: those of a backlog keep nobody from many that are more urgent",
+          "[queue][zookeeper]") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+    QueueProcess producer(loop, hosts);
+    co_await Crowd::fill(producer, 600);
+    QueueProcess taker(loop, hosts, QueueOptions());
+    for (int i = 0; i < 40; ++i) {
+      auto entry = co_await taker.take();
+      co_await taker.entries->consume(std::move(entry));
+    }
+    CHECK(taker.entries->counters().allotments > 0);
+    std::vector<PutRequest> urgent(100, PutRequest{"job/urgent", 7});
+    co_await producer.entries->put_all(std::move(urgent));
+    std::size_t others = 0;
+    for (int taken = 0; taken < 100;) {
+      auto entry = co_await taker.take();
+      const bool is_urgent = entry.data() == "job/urgent";
+      co_await taker.entries->consume(std::move(entry));
+      taken += is_urgent ? 1 : 0;
+      others += is_urgent ? 0 : 1;
+    }
+    CHECK(others < 400);
+    co_await taker.stop_now();
+    co_await producer.stop_now();
+  });
+}
+
 TEST_CASE("allotments: without the right to them, or with garbage in them, takes go on",
           "[queue][zookeeper]") {
   const std::string data = GENERATE(std::string("\xff{garbage"), std::string());
@@ -134,13 +162,13 @@ TEST_CASE("allotments: without the right to them, or with garbage in them, takes
     if (data.empty()) {
       REQUIRE(forbid(hosts) == ZOK);
     } else {
-      co_await producer.session->create(node, data, zookeeper::CreateMode::Persistent);
+      co_await producer.session->create(allotted_node, data, zookeeper::CreateMode::Persistent);
     }
     Crowd crowd(loop, hosts, 2);
     co_await crowd.work(4, entries);
     CHECK(crowd.jobs() == entries);
     if (!data.empty()) {
-      const auto after = co_await producer.session->get(node, nullptr);
+      const auto after = co_await producer.session->get(allotted_node, nullptr);
       CHECK(after.data.starts_with("{\"before\":"));
     } else {
       CHECK(crowd.sum(&QueueCounters::allotments) == 0);

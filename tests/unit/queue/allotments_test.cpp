@@ -137,8 +137,10 @@ TEST_CASE("view: what is more urgent comes before what is allotted", "[queue]") 
   view.propose(5);
   view.proposal_stands();
   entries.push_back("entry-100-0000000050");
+  REQUIRE(view.allotted() == 5);
   view.refresh(entries, {}, start, 1ms);
   REQUIRE(view.to_allot(10) == 1);
+  REQUIRE(view.allotted() == 0);
   REQUIRE(view.choose(start, 2) == std::vector<EntryName>{{100, 50}, {999, 0}});
 }
 
