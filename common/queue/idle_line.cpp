@@ -118,14 +118,20 @@ awaitable<std::int64_t> IdleLine::nearest_before(QueueCore& core) {
     const auto number = own - static_cast<std::int64_t>(i) - 1;
     if (read.error == ZnodeError::Ok) nearest = std::max(nearest, number);
   }
-  if (folder.error == ZnodeError::Ok) members_ = std::max(1, folder.stat.child_count);
-  if (nearest >= 0 || members_ == 1 || !inside()) co_return nearest;
+  const bool counted = folder.error == ZnodeError::Ok;
+  if (counted) members_ = std::max(1, folder.stat.child_count);
+  const bool alone = counted && members_ == 1;
+  if (nearest >= 0 || alone || !inside()) co_return nearest;
   nearest = co_await nearest_listed(core);
   co_return nearest;
 }
 
 awaitable<std::int64_t> IdleLine::nearest_listed(QueueCore& core) {
-  const auto listing = co_await core.session().children(folder_);
+  // Who does not know that there is somebody before it would watch the folders, too.
+  zookeeper::ChildrenReply listing;
+  do {
+    listing = co_await core.session().children(folder_);
+  } while (listing.error == ZnodeError::ConnectionLoss && inside());
   std::int64_t nearest = -1;
   for (const std::string& name : listing.names) {
     const std::int64_t number = number_in(name);
@@ -161,6 +167,7 @@ awaitable<void> IdleLine::remove_unknown(QueueCore& core) {
   for (const std::string& name : listing.names) {
     const std::string path = folder_ + "/" + name;
     const auto member = co_await core.session().get(path);
+    if (zookeeper::outcome_unknown(member.error)) unknown_ = true;  // it may be the one
     if (member.error != ZnodeError::Ok || member.data != core.taker_id()) continue;
     const ZnodeError error = co_await core.session().remove(path, Operation::any_version);
     if (error == ZnodeError::ConnectionLoss) unknown_ = true;

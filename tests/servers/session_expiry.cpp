@@ -2,23 +2,17 @@
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <string>
 
 #include "common/runtime/failure.hpp"
+#include "tests/servers/zookeeper_wire.hpp"
 
 namespace jobengine::tests {
 
 namespace {
 
 using asio::ip::tcp;
-
-void put(std::string& frame, std::int64_t number, int bytes) {
-  for (int i = bytes - 1; i >= 0; --i) {
-    frame.push_back(static_cast<char>(static_cast<std::uint64_t>(number) >> (8 * i)));
-  }
-}
 
 // Sixteen bytes of Java's generator Random, seeded with the id and the server's constant.
 std::string password_of(std::int64_t session_id) {
@@ -36,37 +30,6 @@ std::string password_of(std::int64_t session_id) {
   return password;
 }
 
-std::string connect_request(std::int64_t session_id) {
-  std::string body;
-  put(body, 0, 4);      // protocol version
-  put(body, 0, 8);      // last zxid seen
-  put(body, 10000, 4);  // timeout
-  put(body, session_id, 8);
-  const std::string password = password_of(session_id);
-  put(body, static_cast<std::int64_t>(password.size()), 4);
-  body += password;
-  body.push_back(0);  // not read-only
-  return body;
-}
-
-std::string framed(const std::string& body) {
-  std::string frame;
-  put(frame, static_cast<std::int64_t>(body.size()), 4);
-  return frame + body;
-}
-
-awaitable<std::string> receive_frame(tcp::socket& socket) {
-  std::string size(4, '\0');
-  const auto head = asio::buffer(size);
-  co_await asio::async_read(socket, head, use_awaitable);
-  std::size_t length = 0;
-  for (const char byte : size) length = length << 8 | static_cast<unsigned char>(byte);
-  std::string body(length, '\0');
-  const auto rest = asio::buffer(body);
-  co_await asio::async_read(socket, rest, use_awaitable);
-  co_return body;
-}
-
 enum class Attempt { Closed, NoSuchSession, Interrupted };
 
 // The owner takes its session back as soon as it has lost it: both requests go out together.
@@ -74,18 +37,19 @@ awaitable<Attempt> try_to_close(std::uint16_t port, std::int64_t session_id) {
   auto loop = co_await asio::this_coro::executor;
   tcp::socket socket(loop);
   const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), port);
+  const std::string connect = wire::connect_request(session_id, password_of(session_id));
   std::string close;
-  put(close, 1, 4);    // request id
-  put(close, -11, 4);  // close the session
-  const std::string both = framed(connect_request(session_id)) + framed(close);
+  wire::put(close, 1, 4);    // request id
+  wire::put(close, -11, 4);  // close the session
+  const std::string both = wire::framed(connect) + wire::framed(close);
   const auto bytes = asio::buffer(both);
   const std::string no_timeout(4, '\0');
   try {
     co_await socket.async_connect(endpoint, use_awaitable);
     co_await asio::async_write(socket, bytes, use_awaitable);
-    const std::string accepted = co_await receive_frame(socket);
+    const std::string accepted = co_await wire::receive_frame(socket);
     if (accepted.substr(4, 4) == no_timeout) co_return Attempt::NoSuchSession;
-    co_await receive_frame(socket);
+    co_await wire::receive_frame(socket);
     co_return Attempt::Closed;
   } catch (const boost::system::system_error&) {
     co_return Attempt::Interrupted;
