@@ -3,12 +3,14 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <fstream>
 #include <iterator>
 
 #include "ctl/development/free_port.hpp"
 #include "tests/integration/executor/executor_process.hpp"
 #include "tests/servers/zookeeper_server.hpp"
 #include "tests/support/loop_test.hpp"
+#include "tests/support/sanitized_build.hpp"
 
 using namespace jobengine;
 using namespace jobengine::tests;
@@ -36,6 +38,38 @@ std::string page(std::uint16_t port, const std::string& path) {
 }
 
 constexpr int ended_at_once = 5;
+
+// Of /proc/<pid>/status: "VmHWM:" in KB, "Threads:".
+long status_of(pid_t pid, const std::string& wanted) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string word; status >> word;) {
+    if (word != wanted) continue;
+    long value = 0;
+    status >> value;
+    return value;
+  }
+  return 0;
+}
+
+awaitable<void> submit_many(Observer& observer, int count, std::string action) {
+  json one;
+  one["action"] = action;
+  cimi::Request request;
+  request.method = "POST";
+  request.path = "job";
+  request.body = json(std::vector<json>(static_cast<std::size_t>(count), one)).dump();
+  const cimi::Reply reply = co_await observer.client->request(std::move(request));
+  CAPTURE(reply.message);
+  REQUIRE(reply.ok());
+}
+
+awaitable<int> running_jobs(Observer& observer) {
+  cimi::Search search;
+  search.filter = "state='RUNNING'";
+  search.last = 0;
+  const cimi::Reply reply = co_await observer.client->search("job", std::move(search));
+  co_return reply.ok() ? reply.document.value("count", 0) : 0;
+}
 
 }  // namespace
 
@@ -131,6 +165,35 @@ TEST_CASE("job-executor: metrics and readiness tell of a shared action that igno
                Catch::Contains("a shared action that ignored the stop request has ended"));
     const std::string next = co_await observer.submit("test_ok");
     co_await observer.wait_until(next, "state", "SUCCESS");
+  });
+}
+
+TEST_CASE("job-executor: a thousand slots of shared actions stay within 200 MB") {
+  in_system([](asio::io_context& loop, Servers& servers, Observer& observer) -> awaitable<void> {
+    const int slots = sanitized_build ? 100 : 1000;
+    // A thousand starts at once may keep a busy machine from renewing a lease as short as it is in
+    // other tests; the executor ends itself then.
+    ExecutorProcess executor(
+        loop, servers.executor({"--shared-actions", "all", "--slots", std::to_string(slots),
+                                "--zk-session-timeout", "30s", "--drain-timeout", "200ms",
+                                "--stop-grace", "60s"}));
+    co_await submit_many(observer, slots, "shared_obey");
+    runtime::Event never;
+    long threads = 0;
+    const auto deadline = runtime::Clock::now() + 150s;
+    for (int running = 0; running < slots || threads <= slots;) {
+      running = co_await running_jobs(observer);
+      threads = status_of(executor.pid(), "Threads:");
+      CAPTURE(running, threads);
+      REQUIRE(executor.running());
+      REQUIRE(runtime::Clock::now() < deadline);
+      co_await never.wait_for(300ms);
+    }
+    const long peak_kb = status_of(executor.pid(), "VmHWM:");
+    CAPTURE(peak_kb);
+    if (!sanitized_build) CHECK(peak_kb < 200L * 1024);
+    executor.signal(SIGTERM);
+    CHECK(co_await executor.end() == 0);
   });
 }
 
