@@ -33,6 +33,7 @@ set(JE_COMPILED_ALONE
   tests/bench/crowd.cpp
   tests/integration/api/listener_tls_test.cpp
   tests/integration/api/stream_test.cpp
+  tests/integration/cimi/kept_connection_test.cpp
   tests/integration/crash/distributor_test.cpp
   tests/integration/crash/executor_test.cpp
   tests/integration/crash/keeper_test.cpp
@@ -47,6 +48,7 @@ set(JE_COMPILED_ALONE
   tests/integration/executor/job_log_test.cpp
   tests/integration/executor/retry_program_test.cpp
   tests/integration/executor/retry_run_test.cpp
+  tests/integration/queue/listings_test.cpp
   tests/integration/zookeeper/session_loss_test.cpp
   tests/support/loop_test.cpp
   tests/unit/actions/bulk_operation_test.cpp
@@ -54,6 +56,9 @@ set(JE_COMPILED_ALONE
   tests/unit/actions/sdk_job_test.cpp
   tests/unit/api_cimi/job_rules_test.cpp
   tests/unit/api_filter/evaluate_test.cpp
+  tests/unit/api_store/store_entries_test.cpp
+  tests/unit/api_store/store_search_test.cpp
+  tests/unit/api_store/store_test.cpp
   tests/unit/api_store/write_limits_test.cpp
   tests/unit/distributor/misfire_test.cpp
   tests/unit/executor/retry_plan_test.cpp
