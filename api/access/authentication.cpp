@@ -16,6 +16,8 @@ using nlohmann::json;
 // once.
 constexpr auto session_believed = std::chrono::seconds(10);
 constexpr std::size_t most_sessions_remembered = 10000;
+// One takes about a kilobyte.
+constexpr std::size_t most_cookies_remembered = 2000;
 
 std::int64_t now_seconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(
@@ -65,21 +67,47 @@ awaitable<Identity> Authentication::identify(const http::Request& request) {
   if (!cookies || request.header("sec-fetch-site") == "cross-site") co_return anonymous();
   const auto value = cookie_of(*cookies);
   if (!value) co_return anonymous();
-  const auto claims = tokens_.verify(*value, now_seconds());
-  if (!claims) co_return anonymous();
+  std::string cookie(*value);
+  const auto vouched = co_await vouched_by(std::move(cookie));
+  co_return vouched ? vouched->identity : anonymous();
+}
+
+std::shared_ptr<const Authentication::Vouched> Authentication::remembered(
+    const std::string& cookie) {
+  const std::lock_guard lock(mutex_);
+  const auto known = vouched_.find(cookie);
+  return known == vouched_.end() ? nullptr : known->second;
+}
+
+// Nothing: for nobody.
+awaitable<std::shared_ptr<const Authentication::Vouched>> Authentication::vouched_by(
+    std::string cookie) {
+  const auto known = remembered(cookie);
+  if (known && now_seconds() < known->identity.expiry) {
+    const auto held = co_await claims_of(known->identity.session);
+    if (!held) co_return nullptr;
+    if (held == known->held) co_return known;
+  }
+  const auto claims = tokens_.verify(cookie, now_seconds());
+  if (!claims) co_return nullptr;
   const auto session = text_of(*claims, "session");
   const auto user_id = text_of(*claims, "user-id");
-  if (user_id.empty()) co_return anonymous();
+  if (user_id.empty()) co_return nullptr;
   const auto held = co_await claims_of(session);
-  if (!held) co_return anonymous();
+  if (!held) co_return nullptr;
   const auto active_claim = text_of(*claims, "active-claim");
   const bool still = active_claim.empty() || active_claim == user_id || holds(*held, active_claim);
-  if (!still) co_return anonymous();
+  if (!still) co_return nullptr;
   auto both = words_of(text_of(*claims, "claims"));
   std::erase_if(both, [&](const std::string& claim) { return !holds(*held, claim); });
-  auto identity = make_identity(user_id, active_claim, std::move(both), session);
-  identity.expiry = claims->value("exp", std::int64_t{0});
-  co_return identity;
+  const auto vouched = std::make_shared<Vouched>();
+  vouched->identity = make_identity(user_id, active_claim, std::move(both), session);
+  vouched->identity.expiry = claims->value("exp", std::int64_t{0});
+  vouched->held = held;
+  const std::lock_guard lock(mutex_);
+  if (vouched_.size() >= most_cookies_remembered) vouched_.clear();
+  vouched_[std::move(cookie)] = vouched;
+  co_return vouched;
 }
 
 awaitable<bool> Authentication::still_holds(Identity identity) {
@@ -120,6 +148,7 @@ void Authentication::forget() {
   const std::lock_guard lock(mutex_);
   ++changes_;
   seen_.clear();
+  vouched_.clear();
 }
 
 void Authentication::forget(const std::string& session) {

@@ -53,6 +53,14 @@ class Authentication {
   // What the session may act as; nothing when it has ended.
   awaitable<std::shared_ptr<const Claims>> claims_of(std::string session);
 
+  // Whom a cookie vouches for, as long as its session's claims are these very ones.
+  struct Vouched {
+    Identity identity;
+    std::shared_ptr<const Claims> held;
+  };
+  awaitable<std::shared_ptr<const Vouched>> vouched_by(std::string cookie);
+  std::shared_ptr<const Vouched> remembered(const std::string& cookie);
+
   struct Seen {
     std::shared_ptr<const Claims> claims;
     runtime::TimePoint until;
@@ -65,6 +73,8 @@ class Authentication {
   std::mutex mutex_;
   // Sessions found good lately, and until when that is believed. Under the mutex.
   std::unordered_map<std::string, Seen> seen_;
+  // By the cookie, to spare its signature's check with every request. Under the mutex.
+  std::unordered_map<std::string, std::shared_ptr<const Vouched>> vouched_;
   // Raised by forget(): what was read before it is not kept. Under the mutex.
   std::uint64_t changes_ = 0;
 };

@@ -1,13 +1,14 @@
 #include "api/cimi/answers.hpp"
 
 #include "api/cimi/cimi_error.hpp"
+#include "api/notation/notation.hpp"
 
 namespace jobengine::api::cimi {
 
 using nlohmann::json;
 
 std::string json_text(const json& document) {
-  return document.dump(-1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace);
+  return notation::written_in_ascii(document);
 }
 
 http::Response document_response(const json& document) {

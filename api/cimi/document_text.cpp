@@ -2,15 +2,12 @@
 
 #include <algorithm>
 
+#include "api/notation/notation.hpp"
+
 namespace jobengine::api::cimi {
 namespace {
 
 using nlohmann::json;
-
-bool is_plain(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x7F; });
-}
 
 // Where the string that begins at `at` ends: behind its closing quote. npos: never.
 std::size_t end_of_string(std::string_view text, std::size_t at) {
@@ -45,7 +42,7 @@ std::size_t end_of_value(std::string_view text, std::size_t at) {
 
 std::optional<json> attributes_of(std::string_view document,
                                   const std::vector<std::string_view>& names) {
-  if (!document.starts_with("{\"") || !is_plain(document)) return std::nullopt;
+  if (!document.starts_with("{\"") || !notation::is_ascii(document)) return std::nullopt;
   json found = json::object();
   std::size_t at = 1;
   while (true) {
@@ -58,7 +55,7 @@ std::optional<json> attributes_of(std::string_view document,
     if (value_end >= document.size()) return std::nullopt;
     if (std::find(names.begin(), names.end(), name) != names.end()) {
       const auto value = document.substr(name_end + 1, value_end - name_end - 1);
-      auto parsed = json::parse(value, nullptr, /*allow_exceptions=*/false);
+      auto parsed = notation::parsed_or_discarded(value);
       if (parsed.is_discarded()) return std::nullopt;
       found[std::string(name)] = std::move(parsed);
     }

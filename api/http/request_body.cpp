@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "api/notation/notation.hpp"
+
 namespace jobengine::api::http {
 namespace {
 
@@ -72,7 +74,7 @@ struct Inflater {
 
 std::optional<nlohmann::json> parse_json(std::string_view text) {
   if (nested_too_deep(text)) return std::nullopt;
-  auto document = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  auto document = notation::parsed_or_discarded(text);
   if (document.is_discarded()) return std::nullopt;
   return document;
 }

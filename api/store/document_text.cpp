@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "api/notation/notation.hpp"
+
 namespace jobengine::api::store {
 namespace {
 
@@ -54,7 +56,7 @@ std::optional<nlohmann::json> members_of(std::string_view object,
     const auto end = end_of_value(object, colon + 1);
     if (end >= object.size()) return std::nullopt;
     if (std::find(names.begin(), names.end(), name) != names.end()) {
-      part[std::string(name)] = nlohmann::json::parse(object.substr(colon + 1, end - colon - 1));
+      part[std::string(name)] = notation::parsed(object.substr(colon + 1, end - colon - 1));
     }
     if (object[end] == '}' && end + 1 == object.size()) return part;
     at = end;

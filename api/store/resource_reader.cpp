@@ -4,6 +4,7 @@
 #include <chrono>
 #include <limits>
 
+#include "api/notation/notation.hpp"
 #include "api/store/aggregations.hpp"
 #include "api/store/document_text.hpp"
 #include "api/store/plain_columns.hpp"
@@ -22,9 +23,9 @@ constexpr auto longest_bulk_step = std::chrono::seconds(120);
 
 nlohmann::json document_of(const std::string& text,
                            const std::optional<std::vector<std::string>>& only) {
-  if (!only) return nlohmann::json::parse(text);
+  if (!only) return notation::parsed(text);
   if (auto members = members_of(text, *only)) return std::move(*members);
-  auto document = nlohmann::json::parse(text);
+  auto document = notation::parsed(text);
   nlohmann::json kept = nlohmann::json::object();
   for (const auto& name : *only) {
     const auto found = document.find(name);
