@@ -9,6 +9,7 @@
 #include "api/cimi/document_text.hpp"
 #include "api/cimi/schema.hpp"
 #include "api/cimi/search_parameters.hpp"
+#include "api/notation/notation.hpp"
 #include "common/runtime/crash_point.hpp"
 
 namespace jobengine::api::cimi {
@@ -273,6 +274,12 @@ awaitable<http::Response> Collection::query(Call call) {
   co_return document_response(body, "resources", resources);
 }
 
+bool Collection::shows_as_text(const std::string& text, const access::Identity& who) {
+  const auto known = attributes_of(text, {"acl"});
+  return known && known->contains("acl") &&
+         access::allows((*known)["acl"], who, access::Right::ViewAcl);
+}
+
 std::optional<std::string> Collection::view_of_text(std::string text,
                                                     const access::Identity& who) const {
   auto names = operations_hang_on();
@@ -295,7 +302,7 @@ awaitable<http::Response> Collection::retrieve(Call call) {
       co_return text_response(std::move(*text), stored->revision);
     }
   }
-  auto document = json::parse(stored->document);
+  auto document = notation::parsed(stored->document);
   if (!access::allows(document["acl"], call.who, access::Right::ViewMeta)) throw forbidden(id);
   document = view(std::move(document), call.who);
   if (call.url.has("select")) {
@@ -328,11 +335,12 @@ awaitable<http::Response> Collection::add(Call call) {
   co_return created_response(id);
 }
 
-awaitable<store::StoredDocument> Collection::change_one(Call call, Edit decide) {
+awaitable<store::StoredDocument> Collection::change_one(const Call& call, Edit decide) {
   const auto id = call.route.resource_id();
   auto refused = std::make_shared<std::optional<CimiError>>();
   std::vector<store::Change> changes(1);
   changes[0].id = id;
+  changes[0].as_text = true;
   changes[0].decide = [this, &call, &decide, refused,
                        id](const store::StoredDocument* current) -> store::Decision {
     store::Decision decision;
@@ -358,9 +366,12 @@ awaitable<store::StoredDocument> Collection::change_one(Call call, Edit decide) 
 
 http::Response Collection::changed_response(store::StoredDocument stored,
                                             const access::Identity& who) const {
+  if (hidden().empty() && shows_as_text(stored.text, who)) {
+    return text_response(std::move(stored.text), stored.revision);
+  }
   // The right to change without the right to see: the id only.
   json least = {{"id", stored.id}};
-  auto document = access::visible_part(shown(std::move(stored.document)), who);
+  auto document = access::visible_part(shown(notation::parsed(stored.text)), who);
   if (document.is_null()) document = std::move(least);
   return document_response(document, stored.revision);
 }

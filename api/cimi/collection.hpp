@@ -82,10 +82,12 @@ class Collection {
   // Reads, decides and writes one document in one transaction. `decide` gets the newest document,
   // and throws CimiError to refuse. 404 when there is none, 412 when If-Match does not fit.
   using Edit = std::function<nlohmann::json(const nlohmann::json& current)>;
-  awaitable<store::StoredDocument> change_one(Call call, Edit decide);
+  // The result has no `document`, but its text. `call` must outlive the wait.
+  awaitable<store::StoredDocument> change_one(const Call& call, Edit decide);
 
   // As `who` may see it, with its operations.
   nlohmann::json view(nlohmann::json document, const access::Identity& who) const;
+  // Of a document that comes as text.
   http::Response changed_response(store::StoredDocument stored, const access::Identity& who) const;
   void check_precondition(const store::StoredDocument& current, const Call& call) const;
   const nlohmann::json& body_object(const Call& call) const;
@@ -102,6 +104,8 @@ class Collection {
  private:
   // Without what is hidden.
   nlohmann::json shown(nlohmann::json document) const;
+  // Whether `who` sees all of a document, and an answer writes it as the store does.
+  static bool shows_as_text(const std::string& text, const access::Identity& who);
   // The body of a document whose text is shown as it stands; nothing when it has to be parsed.
   std::optional<std::string> view_of_text(std::string text, const access::Identity& who) const;
   nlohmann::json operations(const nlohmann::json& document, const access::Identity& who) const;

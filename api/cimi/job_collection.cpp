@@ -134,9 +134,7 @@ json JobCollection::new_document(const Call& call, const std::string& id, WallTi
 }
 
 json JobCollection::edited_document(const json& current, const Call& call, WallTime now) {
-  JobEdit edit;
-  edit.changes = call.body;
-  edit.removed = name_list(call.url, "select");
+  const JobEdit edit{call.body, name_list(call.url, "select")};
   return edited_job(current, edit, call.who, now);
 }
 
@@ -224,6 +222,7 @@ awaitable<store::StoredDocument> JobCollection::end_job(Call call, Edit decide, 
   const auto ending = std::make_shared<Ending>();
   std::vector<store::Change> changes(target.empty() ? 2 : 3);
   changes[0].id = id;
+  changes[0].as_text = true;
   changes[0].decide = [this, &call, &decide, ending, id, how, now,
                        children_id](const store::StoredDocument* current) {
     store::Decision decision;

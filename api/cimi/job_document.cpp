@@ -75,9 +75,13 @@ void set_end(json& job, WallTime now) {
 }
 
 json without(json changes, SetBy who) {
-  for (const auto& attribute : job_schema()) {
-    if (attribute.set_by == who) changes.erase(attribute.name);
-  }
+  const auto& schema = job_schema();
+  auto& members = changes.get_ref<json::object_t&>();
+  std::erase_if(members, [&](const auto& member) {
+    return std::any_of(schema.begin(), schema.end(), [&](const Attribute& attribute) {
+      return attribute.set_by == who && attribute.name == member.first;
+    });
+  });
   return changes;
 }
 
@@ -111,12 +115,18 @@ json awaiting_tags() {
   return json::array({job::awaits_entry_tag});
 }
 
+bool has_awaiting_tags(const json& job) {
+  const auto tags = job.find("tags");
+  return tags != job.end() && tags->is_array() && tags->size() == 1 &&
+         tags->front() == job::awaits_entry_tag;
+}
+
 // The tag stays as long as the job waits for its entry, and goes with the waiting.
 void keep_awaiting_tags(const json& before, json& job) {
-  if (before.value("tags", json()) != awaiting_tags()) return;
+  if (!has_awaiting_tags(before)) return;
   if (needs_entry(job)) {
     job["tags"] = awaiting_tags();
-  } else if (job.value("tags", json()) == awaiting_tags()) {
+  } else if (has_awaiting_tags(job)) {
     job.erase("tags");
   }
 }
@@ -171,11 +181,13 @@ json edited_job(const json& current, const JobEdit& edit, const access::Identity
   if (!access::may_edit(acl, who)) throw forbidden(id);
   if (is_final_state(current)) throw CimiError(409, "edit is not allowed in final state", id);
   json job = current;
-  json removed = json::object();
-  for (const auto& name : edit.removed) removed[name] = nullptr;
-  removed = allowed_changes(acl, std::move(removed), who);
-  removed.erase("acl");
-  for (const auto& [name, unused] : removed.items()) job.erase(name);
+  if (!edit.removed.empty()) {
+    json removed = json::object();
+    for (const auto& name : edit.removed) removed[name] = nullptr;
+    removed = allowed_changes(acl, std::move(removed), who);
+    removed.erase("acl");
+    for (const auto& [name, unused] : removed.items()) job.erase(name);
+  }
   const json changes = allowed_changes(acl, edit.changes, who);
   job.update(changes);
   keep_awaiting_tags(current, job);

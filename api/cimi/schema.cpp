@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <set>
+#include <string_view>
 
 namespace jobengine::api::cimi {
 namespace {
@@ -18,17 +20,31 @@ std::string shown(const json& value) {
   return text;
 }
 
+// Where a value stands; spelled out for an offence only. Refers to what it is made of.
+struct Location {
+  const Location* within = nullptr;       // nothing: the document
+  std::string_view name;                  // of a member
+  std::optional<std::size_t> index = {};  // of an item
+
+  // "affected-resources[1]/href"
+  std::string text() const {
+    if (within == nullptr) return std::string(name);
+    if (index) return within->text() + "[" + std::to_string(*index) + "]";
+    return within->text() + "/" + std::string(name);
+  }
+};
+
 // The offences found in one document.
 class Offences {
  public:
-  void add(const std::string& where, const std::string& what) {
+  void add(const Location& where, const std::string& what) {
     ++count_;
-    if (count_ <= most_lines) text_ += (text_.empty() ? "" : "\n") + where + ": " + what;
+    if (count_ <= most_lines) text_ += (text_.empty() ? "" : "\n") + where.text() + ": " + what;
   }
-  void missing(const std::string& where, const Shape& shape) {
+  void missing(const Location& where, const Shape& shape) {
     add(where, "missing, expected " + expected(shape));
   }
-  void unfit(const std::string& where, const json& value, const Shape& shape) {
+  void unfit(const Location& where, const json& value, const Shape& shape) {
     add(where, shown(value) + ", expected " + expected(shape));
   }
   bool none() const { return count_ == 0; }
@@ -42,7 +58,7 @@ class Offences {
   std::string text_;
 };
 
-void look_at(const std::string& where, const Shape& shape, const json& value, Offences& found);
+void look_at(const Location& where, const Shape& shape, const json& value, Offences& found);
 
 bool text_fits(const Shape& shape, const json& value) {
   if (!value.is_string()) return false;
@@ -62,38 +78,42 @@ bool integer_fits(const Shape& shape, const json& value) {
   return number >= shape.least && number <= shape.most.value_or(largest);
 }
 
-void look_at_list(const std::string& where, const Shape& shape, const json& list, Offences& found) {
+void look_at_list(const Location& where, const Shape& shape, const json& list, Offences& found) {
   std::set<std::string> seen;
-  std::size_t place = 0;
+  const bool compare = shape.distinct && list.size() > 1;
+  std::size_t index = 0;
   for (const auto& item : list) {
-    const auto here = where + "[" + std::to_string(place++) + "]";
+    const Location here{&where, {}, index++};
     if (!shape.items.empty()) look_at(here, shape.items.front(), item, found);
-    if (!shape.distinct) continue;
+    if (!compare) continue;
     const bool first = seen.insert(item.dump(-1, ' ', true, json::error_handler_t::replace)).second;
     if (!first) found.add(here, shown(item) + " is there twice, expected " + expected(shape));
   }
 }
 
-// `prefix`: "" or "target-resource/".
-void look_at_members(const std::string& prefix, const Schema& members, bool open,
-                     const json& document, Offences& found) {
+// `within`: nothing for the document itself.
+void look_at_members(const Location* within, const Schema& members, bool open, const json& document,
+                     Offences& found) {
+  std::size_t known = 0;
   for (const auto& member : members) {
+    const Location here{within, member.name};
     const auto value = document.find(member.name);
     if (value != document.end()) {
-      look_at(prefix + member.name, member.shape, *value, found);
+      ++known;
+      look_at(here, member.shape, *value, found);
     } else if (member.need != Need::Free) {
-      found.missing(prefix + member.name, member.shape);
+      found.missing(here, member.shape);
     }
   }
-  if (open) return;
+  if (open || known == document.size()) return;
   for (const auto& [key, value] : document.items()) {
-    const bool known = std::any_of(members.begin(), members.end(),
+    const bool named = std::any_of(members.begin(), members.end(),
                                    [&](const Attribute& one) { return one.name == key; });
-    if (!known) found.add(prefix + key, "unknown attribute");
+    if (!named) found.add(Location{within, key}, "unknown attribute");
   }
 }
 
-void look_at(const std::string& where, const Shape& shape, const json& value, Offences& found) {
+void look_at(const Location& where, const Shape& shape, const json& value, Offences& found) {
   bool fine = false;
   switch (shape.type) {
     case Type::Text:
@@ -108,7 +128,7 @@ void look_at(const std::string& where, const Shape& shape, const json& value, Of
       break;
     case Type::Map:
       fine = value.is_object();
-      if (fine) look_at_members(where + "/", shape.members, shape.open, value, found);
+      if (fine) look_at_members(&where, shape.members, shape.open, value, found);
       break;
   }
   if (!fine) found.unfit(where, value, shape);
@@ -170,7 +190,7 @@ std::string expected(const Shape& shape) {
 
 bool fits(const Shape& shape, const json& value) {
   Offences found;
-  look_at({}, shape, value, found);
+  look_at(Location{}, shape, value, found);
   return found.none();
 }
 
@@ -195,7 +215,7 @@ json json_schema(const Shape& shape) {
 
 std::string schema_errors(const Schema& schema, const json& document) {
   Offences found;
-  look_at_members({}, schema, /*open=*/false, document, found);
+  look_at_members(nullptr, schema, /*open=*/false, document, found);
   return found.text();
 }
 

@@ -235,7 +235,7 @@ awaitable<http::Response> SessionCollection::switch_group(Call call) {
     return document;
   };
   const auto cookie_text = cookie(who, expiry_of(own.session), call);
-  const auto stored = co_await change_one(std::move(call), std::move(decide));
+  const auto stored = co_await change_one(call, std::move(decide));
   auto response = changed_response(stored, who);
   response.headers.emplace_back("Set-Cookie", cookie_text);
   co_return response;

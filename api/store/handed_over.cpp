@@ -57,6 +57,30 @@ void HandedOver::finish(std::exception_ptr failure) {
   asio::post(executor_, std::move(wake_up));
 }
 
+void HandedOver::finish(std::vector<Finished> all) {
+  while (!all.empty()) {
+    const auto executor = all.front().work->executor_;
+    const auto same = std::make_shared<std::vector<Finished>>();
+    std::vector<Finished> others;
+    for (auto& one : all) {
+      (one.work->executor_ == executor ? *same : others).push_back(std::move(one));
+    }
+    for (const auto& one : *same) {
+      if (one.work->tell(same)) break;
+    }
+    all = std::move(others);
+  }
+}
+
+bool HandedOver::tell(std::shared_ptr<const std::vector<Finished>> all) {
+  const std::lock_guard lock(mutex_);
+  if (loop_gone_) return false;
+  asio::post(executor_, [all = std::move(all)] {
+    for (const auto& one : *all) one.work->wake(one.failure);
+  });
+  return true;
+}
+
 void HandedOver::wake(std::exception_ptr failure) {
   done_ = true;
   failure_ = std::move(failure);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "common/runtime/asio.hpp"
 
@@ -35,6 +36,12 @@ class HandedOver : public std::enable_shared_from_this<HandedOver> {
   void end_alone();
   // [the other thread] Once: wakes the coroutine, which rethrows the failure if there is one.
   void finish(std::exception_ptr failure);
+  // The same for many: each loop is woken once.
+  struct Finished {
+    std::shared_ptr<HandedOver> work;
+    std::exception_ptr failure;
+  };
+  static void finish(std::vector<Finished> all);
   // [any thread] The work should end early: nobody needs it any more.
   void give_up() { given_up_ = true; }
   // Whether that is so. [any thread]
@@ -47,6 +54,8 @@ class HandedOver : public std::enable_shared_from_this<HandedOver> {
   enum class Phase { Waiting, Begun, EndsAlone };
   class Waiting;
   void wake(std::exception_ptr failure);
+  // False when the loop is gone; nothing was told then.
+  bool tell(std::shared_ptr<const std::vector<Finished>> all);
   // What it has come to when the coroutine has waited until `now`.
   std::optional<Outcome> judge(const Patience& patience, runtime::TimePoint start,
                                runtime::TimePoint now);

@@ -1,7 +1,9 @@
 #include "api/store/resource_writer.hpp"
 
 #include <array>
+#include <utility>
 
+#include "api/notation/notation.hpp"
 #include "common/job/job.hpp"
 #include "common/job/job_state.hpp"
 
@@ -15,6 +17,11 @@ bool is_final(const nlohmann::json& document) {
   if (found == document.end() || !found->is_string()) return false;
   const auto state = job::parse_job_state(found->get_ref<const std::string&>());
   return state && job::is_final(*state);
+}
+
+// It is changed again when it ends, or before.
+bool is_running(const DocumentKind& kind) {
+  return kind.collection == "job" && kind.state == job::text(job::JobState::Running);
 }
 
 // ["user/a 3","user/b 1"], as the migration that introduced it writes it.
@@ -65,6 +72,15 @@ std::string assignment(std::size_t column) {
          std::to_string(first_column_parameter + static_cast<int>(column));
 }
 
+// A bit a column.
+std::string update_of(unsigned changed) {
+  std::string changes = "document = ?2, revision = ?3";
+  for (std::size_t i = 0; i < column_names.size(); ++i) {
+    if ((changed >> i & 1U) != 0) changes += ", " + assignment(i);
+  }
+  return "UPDATE resource SET " + changes + " WHERE row = ?1";
+}
+
 std::string insertion() {
   std::string names = "id, document, revision";
   std::string values = "?1, ?2, ?3";
@@ -112,6 +128,7 @@ ResourceWriter::ResourceWriter(Connection& connection)
                    "INSERT INTO setting(name, value) VALUES(?1, ?2) "
                    "ON CONFLICT(name) DO UPDATE SET value = ?2"),
       put_revision_(connection, "UPDATE revision SET last = ?1"),
+      data_version_(connection, "PRAGMA data_version"),
       add_tag_(connection, "INSERT INTO tag(value, row) VALUES(?1, ?2)"),
       remove_tag_(connection, "DELETE FROM tag WHERE value = ?1 AND row = ?2"),
       tally_(connection),
@@ -125,6 +142,10 @@ void ResourceWriter::begin() {
   revision_changed_ = false;
   changes_.clear();
   tally_.begin();
+  // Changed by another connection, such as that of an operator's tool.
+  const Use version(data_version_);
+  const auto data_version = version->step() ? version->integer(0) : 0;
+  if (std::exchange(known_data_version_, data_version) != data_version) recent_.clear();
 }
 
 void ResourceWriter::commit() {
@@ -141,6 +162,7 @@ void ResourceWriter::commit() {
 void ResourceWriter::roll_back() noexcept {
   connection_.roll_back();
   acls_.clear();
+  recent_.clear();
 }
 
 std::optional<ResourceWriter::Current> ResourceWriter::current(const std::string& id) {
@@ -154,22 +176,19 @@ std::optional<ResourceWriter::Current> ResourceWriter::current(const std::string
   return found;
 }
 
+std::optional<ResourceWriter::Current> ResourceWriter::take_current(const std::string& id) {
+  if (auto recent = recent_.take(id)) return recent;
+  return current(id);
+}
+
 std::optional<StoredDocument> ResourceWriter::apply(const Change& change) {
-  auto before = current(change.id);
+  auto before = take_current(change.id);
   auto decision = change.decide(before ? &before->stored : nullptr);
   switch (decision.kind) {
     case Decision::Kind::Keep:
       break;
-    case Decision::Kind::Put: {
-      StoredDocument next;
-      next.id = change.id;
-      next.document = std::move(decision.document);
-      next.awaits_entry = decision.awaits_entry;
-      next.revision = next_revision();
-      put(next, before ? &*before : nullptr);
-      note_change(next.id, &next);
-      return next;
-    }
+    case Decision::Kind::Put:
+      return put(change, std::move(decision), before ? &*before : nullptr);
     case Decision::Kind::Remove: {
       if (before) remove(*before);
       return std::nullopt;
@@ -177,6 +196,28 @@ std::optional<StoredDocument> ResourceWriter::apply(const Change& change) {
   }
   if (!before) return std::nullopt;
   return std::move(before->stored);
+}
+
+StoredDocument ResourceWriter::put(const Change& change, Decision decision, const Current* before) {
+  StoredDocument next;
+  next.id = change.id;
+  next.document = std::move(decision.document);
+  next.awaits_entry = decision.awaits_entry;
+  next.revision = next_revision();
+  auto text = notation::written(next.document);
+  auto current = put(next, text, before);
+  note_change(next.id, &next);
+  if (!change.as_text) return next;
+  if (is_running(current.kind)) {
+    current.stored.id = next.id;
+    current.stored.document = std::move(next.document);
+    current.stored.revision = next.revision;
+    current.stored.awaits_entry = next.awaits_entry;
+    recent_.keep(std::move(current), text.size());
+  }
+  next.document = nullptr;
+  next.text = std::move(text);
+  return next;
 }
 
 void ResourceWriter::remove(const Current& current) {
@@ -190,23 +231,26 @@ void ResourceWriter::remove(const Current& current) {
   note_change(id, nullptr);
 }
 
-void ResourceWriter::put(const StoredDocument& stored, const Current* before) {
-  const auto collection = collection_of(stored.id);
-  const auto acl = acl_of(claims_of(stored.document));
-  auto plain = plain_columns(collection, stored.document);
-  const DocumentKind kind{collection, acl, plain.state, plain.action};
-  const auto columns = columns_of(stored.awaits_entry, acl, std::move(plain));
-  const auto row = before == nullptr
-                       ? insert(stored.id, stored.document.dump(), stored.revision, columns)
-                       : before->row;
+ResourceWriter::Current ResourceWriter::put(const StoredDocument& stored, const std::string& text,
+                                            const Current* before) {
+  Current after;
+  auto& kind = after.kind;
+  kind.collection = collection_of(stored.id);
+  kind.acl = acl_of(claims_of(stored.document));
+  auto plain = plain_columns(kind.collection, stored.document);
+  kind.state = plain.state;
+  kind.action = plain.action;
+  const auto columns = columns_of(stored.awaits_entry, kind.acl, std::move(plain));
+  after.row = before == nullptr ? insert(stored.id, text, stored.revision, columns) : before->row;
   std::set<std::string> tags_before;
   if (before != nullptr) {
-    update(stored, columns, *before);
+    update(stored.revision, text, columns, *before);
     tally_.add(before->kind, -1);
-    tags_before = tags_of(collection, before->stored.document);
+    tags_before = tags_of(kind.collection, before->stored.document);
   }
   tally_.add(kind, 1);
-  put_tags(row, tags_before, tags_of(collection, stored.document));
+  put_tags(after.row, tags_before, tags_of(kind.collection, stored.document));
+  return after;
 }
 
 std::vector<std::string> ResourceWriter::add(const std::vector<NewDocument>& documents) {
@@ -226,8 +270,7 @@ std::vector<std::string> ResourceWriter::add(const std::vector<NewDocument>& doc
     tally_.add({collection_of(one.id), acl, one.plain.state, one.plain.action}, 1);
     put_tags(row, {}, one.tags);
     if (!gathering_) continue;
-    const StoredDocument stored{one.id, nlohmann::json::parse(one.text), revision,
-                                one.awaits_entry};
+    const StoredDocument stored{one.id, notation::parsed(one.text), revision, one.awaits_entry, {}};
     note_change(one.id, &stored);
   }
   return there;
@@ -245,25 +288,21 @@ std::int64_t ResourceWriter::insert(std::string_view id, std::string_view text,
   return insert->step() ? insert->integer(0) : 0;
 }
 
-void ResourceWriter::update(const StoredDocument& stored, const Columns& columns,
+void ResourceWriter::update(std::int64_t revision, const std::string& text, const Columns& columns,
                             const Current& before) {
   const auto columns_before =
       columns_of(before.stored.awaits_entry, before.kind.acl,
                  plain_columns(before.kind.collection, before.stored.document));
-  std::string changes = "document = ?2, revision = ?3";
+  unsigned changed = 0;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (columns[i] != columns_before[i]) changes += ", " + assignment(i);
+    if (columns[i] != columns_before[i]) changed |= 1U << i;
   }
-  auto& update = updates_[changes];
-  if (!update) {
-    update = std::make_unique<Statement>(connection_,
-                                         "UPDATE resource SET " + changes + " WHERE row = ?1");
-  }
-  const auto text = stored.document.dump();
+  auto& update = updates_[changed];
+  if (!update) update = std::make_unique<Statement>(connection_, update_of(changed));
   const Use use(*update);
   use->bind(1, before.row);
   use->bind(2, std::string_view(text));
-  use->bind(3, stored.revision);
+  use->bind(3, revision);
   bind_columns(*update, columns, &columns_before);
   use->step();
 }
@@ -309,13 +348,14 @@ bool ResourceWriter::note_awaited_entry(const Store::EntryMade& made) {
   }
   put_tags(row, {std::string(job::awaits_entry_tag)}, {made.path});
   if (gathering_) {
-    const StoredDocument stored{made.id, nlohmann::json::parse(text), revision, false};
+    const StoredDocument stored{made.id, notation::parsed(text), revision, false, {}};
     note_change(made.id, &stored);
   }
   return true;
 }
 
 void ResourceWriter::note_entry(const Store::EntryMade& made) {
+  recent_.forget(made.id);
   if (note_awaited_entry(made)) return;
   const auto before = current(made.id);
   if (!before) return;
@@ -326,7 +366,7 @@ void ResourceWriter::note_entry(const Store::EntryMade& made) {
   if (!stored.awaits_entry && (final || tagged)) return;
   if (!final) stored.document["tags"] = nlohmann::json::array({made.path});
   stored.awaits_entry = false;
-  put(stored, &*before);
+  put(stored, notation::written(stored.document), &*before);
   note_change(stored.id, &stored);
 }
 
@@ -381,8 +421,9 @@ std::int64_t ResourceWriter::remove(const std::vector<std::int64_t>& rows,
     const auto id = statement.text(0);
     const auto kind = kind_at(statement, collection_of(id), /*first_column=*/3);
     tally_.add(kind, -1);
-    put_tags(statement.integer(1),
-             tags_of(kind.collection, nlohmann::json::parse(statement.text(2))), {});
+    recent_.forget(id);
+    put_tags(statement.integer(1), tags_of(kind.collection, notation::parsed(statement.text(2))),
+             {});
     note_change(id, nullptr);
   }
   return removed;
@@ -433,8 +474,8 @@ std::int64_t ResourceWriter::next_revision() {
 }
 
 std::int64_t ResourceWriter::acl_of(const std::map<std::string, Sees>& claims) {
+  if (const auto known = acls_.find(claims); known != acls_.end()) return known->second;
   const auto key = key_of(claims);
-  if (const auto known = acls_.find(key); known != acls_.end()) return known->second;
   std::int64_t acl = 0;
   {
     const Use find(find_acl_);
@@ -455,7 +496,7 @@ std::int64_t ResourceWriter::acl_of(const std::map<std::string, Sees>& claims) {
     }
   }
   if (acls_.size() >= max_known_acls) acls_.clear();
-  acls_.emplace(key, acl);
+  acls_.emplace(claims, acl);
   return acl;
 }
 

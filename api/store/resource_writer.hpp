@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,8 +12,8 @@
 
 #include "api/store/job_log_writer.hpp"
 #include "api/store/plain_columns.hpp"
+#include "api/store/recent_documents.hpp"
 #include "api/store/resource_reader.hpp"
-#include "api/store/tally.hpp"
 
 namespace jobengine::api::store {
 
@@ -56,24 +57,26 @@ class ResourceWriter {
   bool logs_left() const { return logs_left_; }
   void leave_logs() { logs_left_ = false; }
   void sweep_logs() { logs_left_ = logs_.sweep(); }
+  // Between transactions: nothing is likely to be changed again soon.
+  void rest() { recent_.clear(); }
 
  private:
-  // A document as the transaction has it so far, with what stands beside it.
-  struct Current {
-    StoredDocument stored;
-    std::int64_t row = 0;
-    DocumentKind kind;
-  };
+  using Current = CurrentDocument;
   std::optional<Current> current(const std::string& id);
+  // The same, and not among the recent ones any more.
+  std::optional<Current> take_current(const std::string& id);
   // The usual case of note_entry(), without a look at the rest of the document. False: it is
   // another.
   bool note_awaited_entry(const Store::EntryMade& made);
-  void put(const StoredDocument& stored, const Current* before);
+  // Returns what it is from now on, but for the document.
+  Current put(const StoredDocument& stored, const std::string& text, const Current* before);
+  StoredDocument put(const Change& change, Decision decision, const Current* before);
   // Returns its row.
   std::int64_t insert(std::string_view id, std::string_view text, std::int64_t revision,
                       const Columns& columns);
   // Writes those columns that differ.
-  void update(const StoredDocument& stored, const Columns& columns, const Current& before);
+  void update(std::int64_t revision, const std::string& text, const Columns& columns,
+              const Current& before);
   void remove(const Current& current);
   void put_tags(std::int64_t row, const std::set<std::string>& before,
                 const std::set<std::string>& after);
@@ -91,8 +94,8 @@ class ResourceWriter {
   Statement get_;
   Statement insert_;
   Statement note_entry_;
-  // By what they set: an index none of whose columns is set costs nothing.
-  std::unordered_map<std::string, std::unique_ptr<Statement>> updates_;
+  // By what they set, a bit a column: an index none of whose columns is set costs nothing.
+  std::unordered_map<unsigned, std::unique_ptr<Statement>> updates_;
   Statement remove_;
   Statement find_acl_;
   Statement add_acl_;
@@ -101,9 +104,12 @@ class ResourceWriter {
   Statement remove_claim_;
   Statement put_setting_;
   Statement put_revision_;
+  Statement data_version_;
   Statement add_tag_;
   Statement remove_tag_;
   Tally tally_;
+  RecentDocuments recent_;
+  std::int64_t known_data_version_ = 0;  // what is recent is of this one
   JobLogWriter logs_;
   bool logs_left_ = true;  // by the process before
 
@@ -113,7 +119,7 @@ class ResourceWriter {
   std::int64_t revision_ = 0;  // of the running transaction
   bool revision_changed_ = false;
   // Known sets of claims; emptied by a roll back, which may take some of them away.
-  std::unordered_map<std::string, std::int64_t> acls_;
+  std::map<std::map<std::string, Sees>, std::int64_t> acls_;
 };
 
 }  // namespace jobengine::api::store

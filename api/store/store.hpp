@@ -28,6 +28,7 @@ struct StoredDocument {
   std::int64_t revision = 0;  // grows with every change of this document; the ETag
   // Only for jobs: has no queue entry yet and waits for one.
   bool awaits_entry = false;
+  std::string text;  // as StoredText, instead of `document`; only where it was asked for
 };
 
 // The same as it is stored, unparsed: JSON without blanks, characters beyond ASCII as UTF-8.
@@ -52,6 +53,8 @@ using Decide = std::function<Decision(const StoredDocument* current)>;
 struct Change {
   std::string id;
   Decide decide;
+  // Of what is put only the text is wanted: the result has no `document`.
+  bool as_text = false;
 };
 
 // Whose rows are seen: everything, or documents whose acl owners/view-meta hold one of the claims.

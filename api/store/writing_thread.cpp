@@ -90,6 +90,7 @@ void WritingThread::run() {
 
 // After a burst most of what it took lies free, in pages of the cache and in arenas of all threads.
 void WritingThread::rest() {
+  writer_.rest();
   connection_->release_memory();
   malloc_trim(0);
 }
@@ -160,10 +161,12 @@ void WritingThread::write_batch(std::vector<Write>& batch) {
     }
     health_.failed(reason, refused);
   }
+  std::vector<HandedOver::Finished> finished;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     batch[i].apply = nullptr;  // what it holds is the caller's, and goes on the caller's thread
-    batch[i].caller->finish(failures[i]);
+    finished.push_back({std::move(batch[i].caller), failures[i]});
   }
+  HandedOver::finish(std::move(finished));
 }
 
 bool WritingThread::attempt(std::vector<Write>& batch, std::vector<std::exception_ptr>& failures) {

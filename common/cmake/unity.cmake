@@ -59,6 +59,7 @@ set(JE_COMPILED_ALONE
   tests/unit/api_store/store_entries_test.cpp
   tests/unit/api_store/store_search_test.cpp
   tests/unit/api_store/store_test.cpp
+  tests/unit/api_store/recent_documents_test.cpp
   tests/unit/api_store/write_limits_test.cpp
   tests/unit/distributor/misfire_test.cpp
   tests/unit/executor/retry_plan_test.cpp

@@ -93,7 +93,7 @@ TEST_CASE("hub: by id the newest, by collection everything in order", "[events]"
     change.id = id;
     if (revision > 0) {
       change.after = std::make_shared<store::StoredDocument>(
-          store::StoredDocument{id, json::object(), revision, false});
+          store::StoredDocument{id, json::object(), revision, false, {}});
     }
     return change;
   };
