@@ -1,18 +1,93 @@
 #include "api/notation/notation.hpp"
 
-#include <algorithm>
-#include <array>
-#include <charconv>
+#include <rapidjson/error/error.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
-#include "api/notation/quick_parser.hpp"
+#include <algorithm>
+#include <charconv>
+#include <vector>
 
 namespace jobengine::api::notation {
 namespace {
 
 using nlohmann::json;
+using rapidjson::SizeType;
 
-// A document of a job is about as long.
-constexpr std::size_t usual_length = 1024;
+// RapidJSON recurses; what is nested deeper is left to the library.
+constexpr std::size_t deepest = 64;
+
+// Builds the value from what the reader finds.
+class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> {
+ public:
+  explicit Builder(json& root) { open_.push_back(&root); }
+
+  bool Null() { return put(nullptr); }
+  bool Bool(bool value) { return put(value); }
+  bool RawNumber(const char* digits, SizeType length, bool) {
+    const char* end = digits + length;
+    if (*digits == '-') {
+      std::int64_t negative = 0;
+      const auto [stopped, error] = std::from_chars(digits, end, negative);
+      if (error == std::errc() && stopped == end) return put(negative);
+    } else {
+      std::uint64_t positive = 0;
+      const auto [stopped, error] = std::from_chars(digits, end, positive);
+      if (error == std::errc() && stopped == end) return put(positive);
+    }
+    json other = json::parse(digits, end, nullptr, /*allow_exceptions=*/false);
+    return !other.is_discarded() && put(std::move(other));
+  }
+  bool String(const char* text, SizeType length, bool) { return put(std::string(text, length)); }
+  bool StartObject() { return open(json::object()); }
+  bool StartArray() { return open(json::array()); }
+  bool EndObject(SizeType) { return close(); }
+  bool EndArray(SizeType) { return close(); }
+  bool Key(const char* text, SizeType length, bool) {
+    auto& members = open_.back()->get_ref<json::object_t&>();
+    // Written by us they come in order. Of two with one name the last one counts.
+    member_ = &members.emplace_hint(members.end(), std::string(text, length), nullptr)->second;
+    return true;
+  }
+
+ private:
+  json& place() {
+    json& parent = *open_.back();
+    if (parent.is_array()) return parent.get_ref<json::array_t&>().emplace_back();
+    return parent.is_object() ? *member_ : parent;
+  }
+  template <class Value>
+  bool put(Value&& value) {
+    place() = std::forward<Value>(value);
+    return true;
+  }
+  bool open(json&& empty) {
+    if (open_.size() > deepest) return false;
+    json& opened = place();
+    opened = std::move(empty);
+    open_.push_back(&opened);
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  std::vector<json*> open_;  // the first one is the root, before it is anything
+  json* member_ = nullptr;
+};
+
+bool parse(std::string_view text, json& value) {
+  // Its own reading of long numbers is wrong (1.1.0).
+  constexpr unsigned flags =
+      rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
+  rapidjson::Reader reader;
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  Builder builder(value);
+  return !reader.Parse<flags>(stream, builder).IsError();
+}
 
 enum class Beyond { Kept, Escaped };  // characters beyond ASCII
 
@@ -21,134 +96,98 @@ std::string by_library(const json& value, Beyond beyond) {
   return value.dump(-1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace);
 }
 
-// What a byte becomes inside a string.
-enum class Byte : char { Itself, Escape, Unusual };
+// Written in one way only.
+bool is_plain(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 0x20 && c < 0x7F) || c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f';
+  });
+}
 
-constexpr auto bytes = [] {
-  std::array<Byte, 256> kinds{};
-  for (std::size_t c = 0; c < kinds.size(); ++c) {
-    if (c < 0x20 || c == '"' || c == '\\') kinds[c] = Byte::Escape;
-    if (c >= 0x7F) kinds[c] = Byte::Unusual;
+class Text {
+ public:
+  explicit Text(Beyond beyond) : beyond_(beyond), writer_(buffer_) {}
+
+  void write(const json& value);
+  std::string take() const { return {buffer_.GetString(), buffer_.GetSize()}; }
+
+ private:
+  void write_key(const std::string& name);
+  void leave_to_library(const json& value, rapidjson::Type type) {
+    const std::string text = by_library(value, beyond_);
+    writer_.RawValue(text.data(), text.size(), type);
   }
-  return kinds;
-}();
 
-Byte kind_of(char c) {
-  return bytes[static_cast<unsigned char>(c)];
-}
+  Beyond beyond_;
+  rapidjson::StringBuffer buffer_;
+  rapidjson::Writer<rapidjson::StringBuffer> writer_;
+};
 
-void append_escape(std::string& text, char c) {
-  constexpr std::string_view letters = "\"\"\\\\\bb\ff\nn\rr\tt";
-  for (std::size_t i = 0; i < letters.size(); i += 2) {
-    if (letters[i] != c) continue;
-    text += '\\';
-    text += letters[i + 1];
-    return;
+void Text::write_key(const std::string& name) {
+  if (is_plain(name)) {
+    writer_.Key(name.data(), static_cast<SizeType>(name.size()));
+  } else {
+    leave_to_library(name, rapidjson::kStringType);
   }
-  constexpr std::string_view digits = "0123456789abcdef";
-  const auto code = static_cast<unsigned char>(c);
-  text += "\\u00";
-  text += digits[code >> 4U];
-  text += digits[code & 15U];
 }
 
-// False when it holds something unusual; nothing is appended then.
-bool append_string(std::string& text, const std::string& value) {
-  const auto begin = text.size();
-  text += '"';
-  auto from = value.begin();
-  while (true) {
-    const auto special =
-        std::find_if(from, value.end(), [](char c) { return kind_of(c) != Byte::Itself; });
-    text.append(from, special);
-    if (special == value.end()) break;
-    if (kind_of(*special) == Byte::Unusual) {
-      text.resize(begin);
-      return false;
-    }
-    append_escape(text, *special);
-    from = special + 1;
-  }
-  text += '"';
-  return true;
-}
-
-template <typename Number>
-void append_number(std::string& text, Number number) {
-  std::array<char, 24> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number);
-  text.append(digits.data(), end.ptr);
-}
-
-void append(std::string& text, const json& value, Beyond beyond);
-
-void append_members(std::string& text, const json::object_t& members, Beyond beyond) {
-  text += '{';
-  bool first = true;
-  for (const auto& [name, value] : members) {
-    if (!first) text += ',';
-    first = false;
-    if (!append_string(text, name)) text += by_library(name, beyond);
-    text += ':';
-    append(text, value, beyond);
-  }
-  text += '}';
-}
-
-void append_items(std::string& text, const json::array_t& items, Beyond beyond) {
-  text += '[';
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (i > 0) text += ',';
-    append(text, items[i], beyond);
-  }
-  text += ']';
-}
-
-void append(std::string& text, const json& value, Beyond beyond) {
+void Text::write(const json& value) {
   switch (value.type()) {
     case json::value_t::object:
-      return append_members(text, value.get_ref<const json::object_t&>(), beyond);
+      writer_.StartObject();
+      for (const auto& [name, member] : value.get_ref<const json::object_t&>()) {
+        write_key(name);
+        write(member);
+      }
+      writer_.EndObject();
+      return;
     case json::value_t::array:
-      return append_items(text, value.get_ref<const json::array_t&>(), beyond);
-    case json::value_t::string:
-      if (append_string(text, value.get_ref<const std::string&>())) return;
-      break;
+      writer_.StartArray();
+      for (const json& item : value.get_ref<const json::array_t&>()) write(item);
+      writer_.EndArray();
+      return;
+    case json::value_t::string: {
+      const auto& text = value.get_ref<const std::string&>();
+      if (!is_plain(text)) break;
+      writer_.String(text.data(), static_cast<SizeType>(text.size()));
+      return;
+    }
     case json::value_t::number_integer:
-      return append_number(text, value.get<std::int64_t>());
+      writer_.Int64(value.get<std::int64_t>());
+      return;
     case json::value_t::number_unsigned:
-      return append_number(text, value.get<std::uint64_t>());
+      writer_.Uint64(value.get<std::uint64_t>());
+      return;
     case json::value_t::boolean:
-      text += value.get<bool>() ? "true" : "false";
+      writer_.Bool(value.get<bool>());
       return;
     case json::value_t::null:
-      text += "null";
+      writer_.Null();
       return;
-    case json::value_t::number_float:
+    case json::value_t::number_float:  // there are several ways to write one
     case json::value_t::binary:
     case json::value_t::discarded:
       break;
   }
-  text += by_library(value, beyond);
+  leave_to_library(value, rapidjson::kNumberType);
 }
 
 std::string text_of(const json& value, Beyond beyond) {
-  std::string text;
-  if (value.is_structured()) text.reserve(usual_length);
-  append(text, value, beyond);
-  return text;
+  Text text(beyond);
+  text.write(value);
+  return text.take();
 }
 
 }  // namespace
 
 json parsed(std::string_view text) {
   json value;
-  if (QuickParser(text).parse(value)) return value;
+  if (parse(text, value)) return value;
   return json::parse(text);
 }
 
 json parsed_or_discarded(std::string_view text) {
   json value;
-  if (QuickParser(text).parse(value)) return value;
+  if (parse(text, value)) return value;
   return json::parse(text, nullptr, /*allow_exceptions=*/false);
 }
 

@@ -63,6 +63,8 @@ set(JE_COMPILED_ALONE
   tests/unit/api_store/write_limits_test.cpp
   tests/unit/distributor/misfire_test.cpp
   tests/unit/executor/retry_plan_test.cpp
+  tests/unit/queue/allotments_test.cpp
+  tests/unit/queue/crowd_test.cpp
 )
 
 # je_unity(<sources of the current folder>)
