@@ -88,7 +88,8 @@ class LockingQueue {
   // ---- producers. Create the queue's folders when they are missing. While ZooKeeper is away they
   // wait: bound them with runtime::until(); a put given up so may still happen.
   awaitable<PutReply> put(std::string job_id, int priority);
-  // In multis of bounded size; replies in the order of the requests.
+  // In multis of bounded size, several under way at a time; entries and replies are in the order of
+  // the requests. When it throws, some may have been put.
   awaitable<std::vector<PutReply>> put_all(std::vector<PutRequest> requests);
 
   // ---- takers

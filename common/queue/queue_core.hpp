@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,10 +41,15 @@ struct PutCall {
   runtime::Event ended;
 };
 
-// Those that wait to be sent.
+// Those that wait to be sent, in this order.
 struct PutLine {
   std::deque<std::shared_ptr<PutCall>> calls;
+  std::size_t requests = 0;  // of all of them
   Senders senders;
+  // Of the multis under way, the first numbers that their entries can have; and the numbers from
+  // there on that some caller was told are its own: nobody finds them as well.
+  std::multiset<std::int64_t> first_numbers;
+  std::set<std::int64_t> told;
 };
 
 // Lives on the loop. Every coroutine holds it by shared_ptr and looks at abandoned() before it

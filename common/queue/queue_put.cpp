@@ -53,8 +53,8 @@ std::vector<EntryName> candidates(const std::vector<std::string>& names,
   return found;
 }
 
-// (priority, job id) → path of the entries among `names` that still exist.
-using Found = std::multimap<std::pair<int, std::string>, std::string>;
+// (priority, job id) → the entries among `names` that still exist.
+using Found = std::multimap<std::pair<int, std::string>, EntryName>;
 awaitable<Found> read_entries(std::shared_ptr<QueueCore> core, std::vector<EntryName> names) {
   Found found;
   for (std::size_t from = 0; from < names.size(); from += reads_at_once) {
@@ -66,7 +66,7 @@ awaitable<Found> read_entries(std::shared_ptr<QueueCore> core, std::vector<Entry
     for (std::size_t i = from; i < to; ++i) {
       auto read = co_await std::move(reads[i - from]);
       if (read.error != ZnodeError::Ok) continue;
-      found.emplace(std::pair(names[i].priority, std::move(read.data)), core->entry_path(names[i]));
+      found.emplace(std::pair(names[i].priority, std::move(read.data)), names[i]);
     }
   }
   co_return found;
@@ -86,6 +86,8 @@ awaitable<std::vector<PutReply>> look_for(std::shared_ptr<QueueCore> core,
   } while (zookeeper::outcome_unknown(listing.error));
   auto names = candidates(listing.names, requests, first);
   Found found = co_await read_entries(core, std::move(names));
+  auto& told = core->puts().told;
+  std::erase_if(found, [&told](const auto& entry) { return told.contains(entry.second.sequence); });
   std::vector<PutReply> replies;
   for (const PutRequest& request : requests) {
     PutReply reply;
@@ -93,7 +95,8 @@ awaitable<std::vector<PutReply>> look_for(std::shared_ptr<QueueCore> core,
     if (entry == found.end()) {
       reply.outcome = PutOutcome::Unknown;
     } else {
-      reply.path = entry->second;
+      reply.path = core->entry_path(entry->second);
+      told.insert(entry->second.sequence);
       found.erase(entry);
     }
     replies.push_back(std::move(reply));
@@ -107,12 +110,40 @@ std::vector<int> priorities_of(std::span<const PutRequest> requests) {
   return priorities;
 }
 
+// What another multi that is under way must not take for its own.
+class NumbersUnderWay {
+ public:
+  NumbersUnderWay(PutLine& line, std::int64_t first) : line_(line), first_(first) {
+    line_.first_numbers.insert(first_);
+  }
+  ~NumbersUnderWay() {
+    line_.first_numbers.erase(line_.first_numbers.find(first_));
+    const auto end = line_.first_numbers.empty()
+                         ? line_.told.end()
+                         : line_.told.lower_bound(*line_.first_numbers.begin());
+    line_.told.erase(line_.told.begin(), end);
+  }
+  NumbersUnderWay(const NumbersUnderWay&) = delete;
+  NumbersUnderWay& operator=(const NumbersUnderWay&) = delete;
+
+ private:
+  PutLine& line_;
+  const std::int64_t first_;
+};
+
+void tell(QueueCore& core, const std::string& path) {
+  core.learn_from(path);
+  const auto name = parse_entry_name(std::string_view(path).substr(path.rfind('/') + 1));
+  if (name) core.puts().told.insert(name->sequence);
+}
+
 // One multi, or one create.
 awaitable<std::vector<PutReply>> put_batch(std::shared_ptr<QueueCore> core,
                                            std::span<const PutRequest> requests) {
   std::string announced = core->announcement_with(priorities_of(requests));
   for (bool folders_made = false;; folders_made = true) {
     const std::int64_t first = core->next_sequence();
+    const NumbersUnderWay numbers(core->puts(), first);
     std::vector<zookeeper::Operation> operations;
     for (const PutRequest& request : requests) {
       operations.push_back(
@@ -145,7 +176,7 @@ awaitable<std::vector<PutReply>> put_batch(std::shared_ptr<QueueCore> core,
     for (std::size_t i = 0; i < requests.size(); ++i) {
       PutReply made;
       made.path = reply.results.at(i).path;
-      core->learn_from(made.path);
+      tell(*core, made.path);
       replies.push_back(std::move(made));
     }
     co_return replies;
@@ -153,6 +184,10 @@ awaitable<std::vector<PutReply>> put_batch(std::shared_ptr<QueueCore> core,
 }
 
 using Calls = std::vector<std::shared_ptr<PutCall>>;
+
+bool full(const PutLine& line) {
+  return line.requests >= most_operations;
+}
 
 // The first of those that wait that fit into one multi: at least one.
 Calls first_of(PutLine& line) {
@@ -164,6 +199,7 @@ Calls first_of(PutLine& line) {
     requests += call->requests.size();
     for (const PutRequest& request : call->requests) bytes += size_of(request);
     if (!calls.empty() && (requests > most_operations || bytes > most_bytes)) break;
+    line.requests -= call->requests.size();
     calls.push_back(call);
     line.calls.pop_front();
   }
@@ -209,11 +245,35 @@ awaitable<void> send_puts(std::shared_ptr<QueueCore> core) {
   line.senders.began();
   while (!line.calls.empty()) {
     Calls calls = first_of(line);
-    if (!line.calls.empty() && line.senders.may_begin(line.calls.size() >= most_operations))
+    if (!line.calls.empty() && line.senders.may_begin(full(line)))
       core->spawn(loop, send_puts(core));
     co_await put_together(core, std::move(calls));
   }
   line.senders.ended();
+}
+
+// One for each multi that `requests` need.
+Calls calls_for(std::span<const PutRequest> requests) {
+  Calls calls;
+  for (std::size_t from = 0; from < requests.size();) {
+    const auto batch = requests.subspan(from, batch_size(requests.subspan(from)));
+    const auto call = std::make_shared<PutCall>();
+    call->requests.assign(batch.begin(), batch.end());
+    calls.push_back(call);
+    from += batch.size();
+  }
+  return calls;
+}
+
+// Those of `calls` that are not on their way yet never will be.
+void withdraw(PutLine& line, const Calls& calls) {
+  std::erase_if(line.calls, [&line, &calls](const auto& waiting) {
+    const bool ours = std::find(calls.begin(), calls.end(), waiting) != calls.end();
+    if (!ours) return false;
+    line.requests -= waiting->requests.size();
+    waiting->ended.raise();
+    return true;
+  });
 }
 
 }  // namespace
@@ -239,22 +299,26 @@ awaitable<std::vector<PutReply>> put_entries(std::shared_ptr<QueueCore> core,
   if (core->next_sequence() < 0) {
     const auto folder = co_await core->session().exists(core->entries_path());
     if (folder.error == ZnodeError::Ok) core->learn_from(folder.stat);
+    // Each of several multis would be sent again, and not in their order.
+    if (folder.error == ZnodeError::NoNode) co_await core->ensure_folders();
   }
-  const std::span<const PutRequest> all(requests);
-  for (std::size_t from = 0; from < all.size();) {
-    const std::size_t size = batch_size(all.subspan(from));
-    const auto batch = all.subspan(from, size);
-    auto call = std::make_shared<PutCall>();
-    call->requests.assign(batch.begin(), batch.end());
-    PutLine& line = core->puts();
+  // Several are under way at a time: they are sent, and so applied and numbered, in this order.
+  PutLine& line = core->puts();
+  const Calls calls = calls_for(requests);
+  for (const auto& call : calls) {
     line.calls.push_back(call);
-    if (line.senders.may_begin(line.calls.size() >= most_operations))
-      core->spawn(loop, send_puts(core));
-    co_await call->ended.wait();
-    if (call->failure) std::rethrow_exception(call->failure);
-    std::move(call->replies.begin(), call->replies.end(), std::back_inserter(replies));
-    from += size;
+    line.requests += call->requests.size();
   }
+  if (line.senders.may_begin(full(line))) core->spawn(loop, send_puts(core));
+  std::exception_ptr failure;
+  for (const auto& call : calls) {
+    co_await call->ended.wait();
+    std::move(call->replies.begin(), call->replies.end(), std::back_inserter(replies));
+    if (failure || !call->failure) continue;
+    failure = call->failure;
+    withdraw(line, calls);
+  }
+  if (failure) std::rethrow_exception(failure);
   co_return replies;
 }
 
