@@ -17,6 +17,8 @@ using std::chrono::seconds;
 
 namespace {
 
+constexpr auto last_words_patience = seconds(2);
+
 // The lesser of both, of which either may be none.
 ActionLimits limits_of(const Manifest& manifest, ActionLimits limits) {
   const auto none = runtime::Duration::zero();
@@ -46,6 +48,7 @@ awaitable<Outcome> JobRun::run() {
   if (!outcome) {
     const ActionEnd end = co_await perform();
     if (request_.action_over) request_.action_over();
+    if (end.kind == ActionEnd::Kind::Drained) co_await write_last_words();
     outcome = after_action(end, *job_, retry_situation());
     if (outcome->fate == EntryFate::Park) outcome = co_await keep_retry(*outcome, end);
   }
@@ -333,6 +336,21 @@ awaitable<void> JobRun::keep_outcome(const Outcome& outcome, nlohmann::json edit
   JE_CRASH_POINT("executor.journal.before");
   co_await services_.journal->keep(std::move(kept));
   JE_CRASH_POINT("executor.journal.kept");
+}
+
+// Of an action whose job goes back to the queue as it is. Once, and not for long: a drain waits.
+awaitable<void> JobRun::write_last_words() {
+  if (report_->empty() || !hold_.holds()) co_return;
+  cimi::EditOptions options;
+  options.if_match = etag_;
+  options.deadline = Clock::now() + last_words_patience;
+  options.wants_document = false;
+  nlohmann::json edit = report_->take();
+  const cimi::Reply reply =
+      co_await services_.client.edit(request_.job_id, std::move(edit), std::move(options));
+  if (reply.ok()) co_return;
+  telemetry::warning("what a drained action said last is not written",
+                     {{"job", request_.job_id}, {"error", reply.message}});
 }
 
 void JobRun::forget_kept() {

@@ -82,6 +82,7 @@ class JobRun {
   std::optional<Outcome> kept_outcome();
   awaitable<void> keep_outcome(const Outcome& outcome, nlohmann::json edit);
   void forget_kept();
+  awaitable<void> write_last_words();
   awaitable<std::optional<Outcome>> start();
   awaitable<std::optional<Outcome>> look_again(const cimi::Reply& after, bool& ours);
   awaitable<ActionEnd> perform();

@@ -342,13 +342,18 @@ ActionEnd RunningAction::judge(HostRunEnd end) const {
 
 // ---- what the action says
 
+bool RunningAction::job_is_over() const {
+  const auto why = order_.why();
+  return why == ActionEnd::Kind::Canceled || why == ActionEnd::Kind::JobGone;
+}
+
 // At most one edit in flight, and about one a second, however much the action says.
 awaitable<void> RunningAction::pass_on_report() {
   while (!finished_.raised()) {
     co_await runtime::Event::wait_either(report_changed_, finished_, runtime::TimePoint::max());
     if (finished_.raised()) break;
     report_changed_.reset();
-    if (report_.empty() || !hold_.holds()) continue;
+    if (report_.empty() || !hold_.holds() || job_is_over()) continue;
     nlohmann::json edit = report_.take();
     nlohmann::json sent = edit;
     // A late edit of a run that has lost its lock meets the next run's changes.

@@ -56,6 +56,7 @@ awaitable<Reply> Client::edit(std::string id, nlohmann::json changes) {
 awaitable<Reply> Client::edit(std::string id, nlohmann::json changes, EditOptions options) {
   Request editing = make_request("PUT", std::move(id));
   editing.body = json_body(changes);
+  editing.deadline = options.deadline;
   std::string removed;
   for (const std::string& attribute : options.remove) {
     removed += (removed.empty() ? "" : ",") + percent_encoded(attribute);

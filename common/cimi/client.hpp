@@ -70,11 +70,12 @@ struct EditOptions {
   std::string if_match;  // an ETag: refused with PreconditionFailed when it is not current
   std::vector<std::string> remove;  // attributes deleted before the merge ("select")
   bool wants_document = true;       // see Request
+  std::optional<runtime::TimePoint> deadline = std::nullopt;  // as Request::deadline
 };
 
 // Lives on the loop. Any number of requests may be outstanding. No function throws for what the
-// network or the server does: it is in the reply. Reads are repeated when the connection was stale;
-// writes only when not a byte was sent.
+// network or the server does: it is in the reply. What was not sent is sent again; also what was,
+// but for POST, when a kept connection ends without an answer. A GET without an answer is repeated.
 class Client {
  public:
   virtual ~Client() = default;

@@ -1,8 +1,7 @@
 // Programs as actions, in real action hosts: docs/protocols/executable_actions.md.
 #include <catch2/catch.hpp>
 
-#include "tests/integration/executor/bench.hpp"
-#include "tests/support/loop_test.hpp"
+#include "tests/integration/executor/run_on_bench.hpp"
 
 using namespace jobengine;
 using namespace jobengine::executor;
@@ -12,15 +11,6 @@ using nlohmann::json;
 using namespace std::chrono_literals;
 
 namespace {
-
-void on_bench(const std::function<awaitable<void>(Bench&)>& body) {
-  run_on_loop([&body](asio::io_context& loop) -> awaitable<void> {
-    Bench bench(loop);
-    co_await bench.prepare();
-    co_await body(bench);
-    co_await bench.close();
-  });
-}
 
 std::string job_that(Bench& bench, const std::string& act) {
   const json changes = {{"payload", json{{"do", act}}.dump()}};

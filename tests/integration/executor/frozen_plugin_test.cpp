@@ -1,26 +1,12 @@
 // A plugin built with the SDK of plugin ABI 1.0 (tests/abi) runs in this engine as it is.
 #include <catch2/catch.hpp>
 
-#include "tests/integration/executor/bench.hpp"
-#include "tests/support/loop_test.hpp"
+#include "tests/integration/executor/run_on_bench.hpp"
 
 using namespace jobengine;
 using namespace jobengine::executor;
 using namespace jobengine::tests;
 using nlohmann::json;
-
-namespace {
-
-void on_bench(const std::function<awaitable<void>(Bench&)>& body) {
-  run_on_loop([&body](asio::io_context& loop) -> awaitable<void> {
-    Bench bench(loop);
-    co_await bench.prepare();
-    co_await body(bench);
-    co_await bench.close();
-  });
-}
-
-}  // namespace
 
 TEST_CASE("a plugin of ABI 1.0 says all it could, and is understood") {
   on_bench([](Bench& bench) -> awaitable<void> {

@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/integration/executor/bench.hpp"
-#include "tests/support/loop_test.hpp"
+#include "tests/integration/executor/run_on_bench.hpp"
 
 using namespace jobengine;
 using namespace jobengine::executor;
@@ -17,15 +16,6 @@ using nlohmann::json;
 namespace {
 
 using Lines = std::vector<std::string>;
-
-void on_bench(const std::function<awaitable<void>(Bench&)>& body) {
-  run_on_loop([&body](asio::io_context& loop) -> awaitable<void> {
-    Bench bench(loop);
-    co_await bench.prepare();
-    co_await body(bench);
-    co_await bench.close();
-  });
-}
 
 bool is_log(const cimi::Request& request) {
   return request.path.ends_with("/logs");

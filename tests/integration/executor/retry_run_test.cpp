@@ -1,8 +1,7 @@
 // Retries, checkpoints and limits of one run, in real action hosts, against an API in memory.
 #include <catch2/catch.hpp>
 
-#include "tests/integration/executor/bench.hpp"
-#include "tests/support/loop_test.hpp"
+#include "tests/integration/executor/run_on_bench.hpp"
 
 using namespace jobengine;
 using namespace jobengine::executor;
@@ -11,15 +10,6 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 
 namespace {
-
-void on_bench(const std::function<awaitable<void>(Bench&)>& body) {
-  run_on_loop([&body](asio::io_context& loop) -> awaitable<void> {
-    Bench bench(loop);
-    co_await bench.prepare();
-    co_await body(bench);
-    co_await bench.close();
-  });
-}
 
 std::string message_of(Bench& bench, const std::string& id) {
   return bench.api.job(id).value("status-message", "");
