@@ -31,6 +31,7 @@ set(JE_COMPILED_ALONE
   ctl/job_file.cpp
   executor/plugins/manifest.cpp
   tests/bench/crowd.cpp
+  tests/integration/api/feed_burst_test.cpp
   tests/integration/api/listener_tls_test.cpp
   tests/integration/api/stream_test.cpp
   tests/integration/cimi/kept_connection_test.cpp
@@ -46,6 +47,7 @@ set(JE_COMPILED_ALONE
   tests/integration/executor/frozen_plugin_test.cpp
   tests/integration/executor/job_log_program_test.cpp
   tests/integration/executor/job_log_test.cpp
+  tests/integration/executor/report_pace_test.cpp
   tests/integration/executor/retry_program_test.cpp
   tests/integration/executor/retry_run_test.cpp
   tests/integration/queue/listings_test.cpp

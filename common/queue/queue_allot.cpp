@@ -56,7 +56,7 @@ bool QueueCore::goes_by_allotment(runtime::Executor loop, std::size_t waiting) {
   if (now < no_allotment_before_ || !listed_) return false;
   std::size_t want = std::clamp(pace_.soon(now), waiting, std::max(waiting, most_at_once));
   if (larger_allotments_ > 0) want *= 2;
-  const std::size_t known = view_.to_allot(shares * want);
+  const std::size_t known = view_.to_allot(std::max(shares * want, fewest_to_allot + 1));
   want = std::max(waiting, std::min(want, known / shares));
   if (known <= std::max(want, fewest_to_allot)) return false;
   if (!allotting_ && view_.allotted() < waiting + want / 4) {

@@ -170,7 +170,8 @@ TEST_CASE(
     const auto began = runtime::Clock::now();
     constexpr std::size_t takes = 200;
     for (std::size_t i = 0; i < takes; ++i) {
-      co_await producer.entries->put("job/more", i % 2 == 0 ? 500 : 999);
+      const int priority = i % 2 == 0 ? 500 : 999;
+      co_await producer.entries->put("job/more", priority);
       auto entry = co_await process.take();
       co_await process.entries->consume(std::move(entry));
     }
