@@ -30,7 +30,6 @@ set(JE_COMPILED_ALONE
   ctl/command_line.cpp
   ctl/job_file.cpp
   executor/plugins/manifest.cpp
-  tests/bench/crowd.cpp
   tests/integration/api/feed_burst_test.cpp
   tests/integration/api/listener_tls_test.cpp
   tests/integration/api/stream_test.cpp

@@ -66,7 +66,7 @@ awaitable<void> told_to_go_on(asio::posix::stream_descriptor& input) {
   co_await input.async_read_some(buffer, asio::redirect_error(use_awaitable, ended));
 }
 
-awaitable<void> put_at_once(Member& producer, int count) {
+awaitable<void> put_together(Member& producer, int count) {
   if (count == 0) co_return;
   std::vector<queue::PutRequest> requests;
   for (int i = 0; i < count; ++i) requests.push_back({"job/waits-" + std::to_string(i)});
@@ -97,7 +97,7 @@ awaitable<void> work_in_crowd(asio::io_context& loop, CrowdWork plan) {
   Member producer(loop, plan.hosts);
   co_await zookeeper::ensure_path(*producer.session, "/job/entries");
   co_await zookeeper::ensure_path(*producer.session, "/job/taken");
-  co_await put_at_once(producer, plan.waiting);
+  co_await put_together(producer, plan.waiting);
   std::vector<std::unique_ptr<Member>> members;
   runtime::TaskGroup takers(loop.get_executor());
   for (int i = 0; i < plan.queues; ++i) {
