@@ -78,7 +78,7 @@ TEST_CASE("a plugin in C of ABI 1.0 ends in each way it knew") {
 TEST_CASE("a plugin in C of ABI 1.0 is told of a stop in all three ways") {
   on_bench([](Bench& bench) -> awaitable<void> {
     const std::string id = bench.api.add_job("frozen_c_waits");
-    bench.limits.action.timeout = std::chrono::seconds(2);  // it has begun by then
+    bench.limits.action.timeout = std::chrono::seconds(2);      // it has begun by then
     bench.limits.action.stop_grace = std::chrono::seconds(60);  // returning is up to the plugin
     co_await bench.run(id);
     CHECK(bench.api.job(id)["state"] == "FAILED");
