@@ -4,7 +4,7 @@ import re
 import subprocess
 
 from ensemble import ask
-from processes import children_of
+from processes import NotPossible, children_of
 
 TICKS = os.sysconf('SC_CLK_TCK')
 
@@ -78,8 +78,11 @@ def parsed_monitor(text):
 
 async def zookeeper_traffic(port):
     """Requests, answers, watch events and payload bytes of all connections that are open now, since they opened."""
-    shown = subprocess.run(['ss', '-tinH', 'state', 'established', f'( sport = :{port} )'],
-                           capture_output=True, text=True, check=True).stdout
+    try:
+        shown = subprocess.run(['ss', '-tinH', 'state', 'established', f'( sport = :{port} )'],
+                               capture_output=True, text=True, check=True).stdout
+    except FileNotFoundError as missing:
+        raise NotPossible('there is no ss, which counts the bytes: install iproute2') from missing
     sockets = parsed_sockets(shown)
     counts = parsed_monitor(await ask(port, 'mntr', seconds=5))
     requests, answers = counts.get('zk_packets_received', 0), counts.get('zk_packets_sent', 0)
