@@ -19,6 +19,15 @@ using rapidjson::SizeType;
 // RapidJSON recurses; what is nested deeper is left to the library.
 constexpr std::size_t deepest = 64;
 
+// Half a surrogate pair (1.1.0 lets the second half stand alone): in UTF-8 0xED and 0xA0 or more.
+bool has_half_pair(const char* text, SizeType length) {
+  const char* const end = text + length;
+  for (const char* at = text; (at = std::find(at, end, '\xED')) != end; ++at) {
+    if (at + 1 != end && static_cast<unsigned char>(at[1]) >= 0xA0) return true;
+  }
+  return false;
+}
+
 // Builds the value from what the reader finds.
 class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> {
  public:
@@ -40,12 +49,15 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
     json other = json::parse(digits, end, nullptr, /*allow_exceptions=*/false);
     return !other.is_discarded() && put(std::move(other));
   }
-  bool String(const char* text, SizeType length, bool) { return put(std::string(text, length)); }
+  bool String(const char* text, SizeType length, bool) {
+    return !has_half_pair(text, length) && put(std::string(text, length));
+  }
   bool StartObject() { return open(json::object()); }
   bool StartArray() { return open(json::array()); }
   bool EndObject(SizeType) { return close(); }
   bool EndArray(SizeType) { return close(); }
   bool Key(const char* text, SizeType length, bool) {
+    if (has_half_pair(text, length)) return false;
     auto& members = open_.back()->get_ref<json::object_t&>();
     // Written by us they come in order. Of two with one name the last one counts.
     member_ = &members.emplace_hint(members.end(), std::string(text, length), nullptr)->second;
@@ -86,7 +98,9 @@ bool parse(std::string_view text, json& value) {
   rapidjson::Reader reader;
   rapidjson::MemoryStream stream(text.data(), text.size());
   Builder builder(value);
-  return !reader.Parse<flags>(stream, builder).IsError();
+  if (reader.Parse<flags>(stream, builder).IsError()) return false;
+  // It takes a NUL for the end.
+  return stream.Tell() == text.size();
 }
 
 enum class Beyond { Kept, Escaped };  // characters beyond ASCII

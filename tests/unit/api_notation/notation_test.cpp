@@ -166,6 +166,10 @@ TEST_CASE("notation: a text is read as the library reads it", "[api]") {
                            "\"\\u0041\"",
                            "\"\\ud83d\\ude00\"",
                            "\"\\ud83d\"",
+                           "\"\\ude80\"",
+                           "\"\\ud66d\\ude80\"",
+                           "{\"\\ude80\":1}",
+                           "\"\\ud66d\"",
                            "\"é\"",
                            "\"\xc3\"",
                            "\"a\nb\"",
@@ -190,6 +194,8 @@ TEST_CASE("notation: a text is read as the library reads it", "[api]") {
     check_parsed(text);
   }
   check_parsed(std::string("[1\0]", 4));
+  check_parsed(std::string("[1]\0", 4));
+  check_parsed(std::string("{}\0 {}", 6));
   check_parsed(std::string(60, '[') + std::string(60, ']'));
 }
 
