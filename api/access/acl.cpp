@@ -61,16 +61,24 @@ bool is_principal(const json& value) {
   return kind_ok && name_ok;
 }
 
+// For messages: no longer than what it takes to find it.
+std::string shown(const json& value) {
+  constexpr std::size_t longest = 100;
+  auto text = value.dump(-1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace);
+  if (text.size() > longest) text = text.substr(0, longest) + "…";
+  return text;
+}
+
 std::string list_error(const std::string& key, const json& list) {
   if (!list.is_array()) return "acl: '" + key + "' must be an array of principals";
   std::set<std::string> seen;
   for (const auto& principal : list) {
     if (!is_principal(principal)) {
-      return "acl: '" + key + "' holds " + principal.dump() +
+      return "acl: '" + key + "' holds " + shown(principal) +
              ", expected a principal such as \"user/jane\" or \"group/x\"";
     }
     if (!seen.insert(principal.get<std::string>()).second) {
-      return "acl: '" + key + "' holds " + principal.dump() + " twice";
+      return "acl: '" + key + "' holds " + shown(principal) + " twice";
     }
   }
   return {};
@@ -91,7 +99,7 @@ bool is_metadata(std::string_view key) {
 std::string acl_error(const json& acl) {
   if (!acl.is_object()) return "acl: must be a map with 'owners'";
   for (const auto& [key, list] : acl.items()) {
-    if (key != "owners" && !is_right_name(key)) return "acl: unknown key '" + key + "'";
+    if (key != "owners" && !is_right_name(key)) return "acl: unknown key " + shown(key);
     if (auto error = list_error(key, list); !error.empty()) return error;
   }
   if (!acl.contains("owners") || acl["owners"].empty()) {

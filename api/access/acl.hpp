@@ -27,7 +27,7 @@ inline constexpr std::array<std::string_view, 11> metadata_keys{
     "id",   "resource-type", "created", "updated",           "name",      "description",
     "tags", "subtype",       "parent",  "resource-metadata", "operations"};
 
-// What is wrong with an acl as a client may send it, e.g. "acl: unknown key 'x'"; empty when it is
+// What is wrong with an acl as a client may send it, e.g. 'acl: unknown key "x"'; empty when it is
 // fine.
 std::string acl_error(const nlohmann::json& acl);
 

@@ -60,10 +60,13 @@ TEST_CASE("acl: what is wrong with it is said", "[api]") {
   CHECK(error(R"({"owners": ["user/jane"], "view-data": []})").empty());
   CHECK(error(R"({"owners": []})").find("'owners'") != std::string::npos);
   CHECK(error(R"({"view-data": ["user/jane"]})").find("'owners'") != std::string::npos);
-  CHECK(error(R"({"owners": ["user/jane"], "see": []})").find("'see'") != std::string::npos);
+  CHECK(error(R"({"owners": ["user/jane"], "see": []})").find("\"see\"") != std::string::npos);
   CHECK(error(R"({"owners": ["Jane"]})").find("\"Jane\"") != std::string::npos);
   CHECK(error(R"({"owners": ["user/a", "user/a"]})").find("twice") != std::string::npos);
   CHECK(error(R"([])").find("map") != std::string::npos);
+  const std::string longest(4000, '\\');
+  CHECK(acl_error({{"owners", {longest}}}).size() < 300);
+  CHECK(acl_error({{longest, {"user/a"}}}).size() < 300);
 }
 
 TEST_CASE("acl: each right shows its part of a resource", "[api]") {
