@@ -31,6 +31,10 @@ constexpr auto last_steps = std::chrono::seconds(8);
 // A run that lasts so long has its lock watched from then on.
 constexpr auto lock_watch_interval = std::chrono::seconds(2);
 
+// Of what was taken ahead; much longer than its turn takes as long as jobs are as short as they
+// were.
+constexpr auto ahead_patience = std::chrono::milliseconds(200);
+
 // How often an entry is looked at whose outcome is in the journal and whose lock somebody has.
 constexpr auto kept_entry_look = std::chrono::seconds(2);
 
@@ -65,7 +69,7 @@ std::string_view text(EntryFate fate) {
 
 void log_end(const queue::TakenEntry& entry, const Outcome& outcome, const std::string& action,
              runtime::Duration time) {
-  const bool smooth = outcome.fate == EntryFate::Park ||
+  const bool smooth = outcome.fate == EntryFate::Park || outcome.not_begun ||
                       (outcome.fate == EntryFate::Consume && outcome.result != RunResult::NoJob);
   const auto level = smooth ? telemetry::Level::Info : telemetry::Level::Warning;
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
@@ -98,6 +102,8 @@ Executor::Executor(asio::io_context& loop, zookeeper::Session& session, queue::L
       services_{loop,        client,          catalog, hosts_, cancellations_,
                 background_, options_.limits, logs_,   journal},
       slots_(loop.get_executor()),
+      gate_(options_.slots),
+      pace_(options_.slots),
       finishing_(options_.slots + options_.further_finishing) {
   hosts_.on_stuck([this](std::size_t count) { metrics_.stuck_actions(count); });
   subscription_ = session.subscribe([this](zookeeper::SessionState state, zookeeper::Epoch) {
@@ -109,6 +115,7 @@ Executor::Executor(asio::io_context& loop, zookeeper::Session& session, queue::L
       finishing_.look_again();
     } else if (finishing_.count() > 0) {
       not_now_.raise();
+      only_now_.raise();
     }
   };
 }
@@ -121,9 +128,8 @@ awaitable<void> Executor::run(runtime::StopSignal& stop) {
   background_.spawn(cancellations_.run(idle_));
   background_.spawn(watch_api(client_, idle_));
   background_.spawn(watch_locks());
-  under_way_ = options_.slots;
   deliver_kept_outcomes();
-  for (std::size_t i = 0; i < options_.slots; ++i) slots_.spawn(serve_slot());
+  follow_pace();
   co_await stop.requested().wait();
   co_await drain(stop);
 }
@@ -132,6 +138,7 @@ awaitable<void> Executor::drain(runtime::StopSignal& stop) {
   telemetry::info("draining: no more jobs are taken", {{"running", runs_.size()}});
   draining_.raise();
   not_now_.raise();
+  only_now_.raise();
   const auto deadline = Clock::now() + options_.drain_timeout;
   co_await runtime::Event::wait_either(idle_, stop.at_once(), deadline);
   if (!idle_.raised()) {
@@ -175,33 +182,90 @@ std::string Executor::not_ready_because() const {
   return {};
 }
 
-// ---- one slot
+// ---- one lane
 
-awaitable<void> Executor::serve_slot() {
-  bool finishing = false;
-  while (!finishing && !draining_.raised()) {
+awaitable<void> Executor::serve_lane() {
+  Lane lane;
+  while (!lane.finishing && !draining_.raised() && !is_surplus()) {
     co_await pause_.over(draining_);
     co_await await_outcomes();
-    std::optional<queue::TakenEntry> taken = co_await queue_.take(not_now_);
-    if (!taken) continue;
-    queue::TakenEntry entry = std::move(*taken);
-    if (not_before(entry)) {
-      // An orderly end of this attempt, whatever happens while it waits.
-      queue::AttemptRecord record = with_end(entry, "waits for its retry");
-      co_await EntryAttempts(queue_, entry, options_.logs.executor).keep(std::move(record));
-      Outcome early;
-      early.fate = EntryFate::Park;
-      co_await finish(std::move(entry), std::move(early));
-      continue;
-    }
-    constexpr bool in_slot = true;
-    co_await work_on(std::move(entry), in_slot, finishing);
+    lane.seeks = true;
+    ++seeking_;
+    std::optional<queue::TakenEntry> taken = co_await take_next();
+    if (taken) co_await work_on(std::move(*taken), &lane);
+    stop_seeking(lane);
   }
-  if (finishing) {
+  if (lane.finishing) {
     finishing_.end();
     metrics_.finishing_jobs(finishing_.count());
+  } else {
+    --lanes_;
   }
   end_of_work();
+}
+
+awaitable<std::optional<queue::TakenEntry>> Executor::take_next() {
+  const bool ahead = lanes_ > options_.slots && seeking_ > gate_.free();
+  runtime::Event& given_up = ahead ? only_now_ : not_now_;
+  std::optional<queue::TakenEntry> taken = co_await queue_.take(given_up);
+  if (!taken || !not_before(*taken)) co_return taken;
+  // An orderly end of this attempt, whatever happens while it waits.
+  queue::TakenEntry entry = std::move(*taken);
+  queue::AttemptRecord record = with_end(entry, "waits for its retry");
+  co_await EntryAttempts(queue_, entry, options_.logs.executor).keep(std::move(record));
+  Outcome early;
+  early.fate = EntryFate::Park;
+  co_await finish(std::move(entry), std::move(early));
+  co_return std::nullopt;
+}
+
+// ---- slots, and what is taken ahead of them
+
+void Executor::spawn_lanes() {
+  while (lanes_ < options_.slots + pace_.ahead() && !draining_.raised()) {
+    ++lanes_;
+    ++under_way_;
+    slots_.spawn(serve_lane());
+  }
+}
+
+bool Executor::is_surplus() const {
+  return lanes_ > options_.slots + pace_.ahead();
+}
+
+void Executor::follow_pace() {
+  if (pace_.ahead() == 0) {
+    only_now_.raise();
+  } else if (!not_now_.raised()) {
+    only_now_.reset();
+  }
+  spawn_lanes();
+}
+
+awaitable<bool> Executor::enter_slot(Lane& lane) {
+  metrics_.jobs_ahead(gate_.waiting() + (gate_.free() == 0 ? 1 : 0));
+  const bool entered = co_await gate_.enter(draining_, ahead_patience);
+  metrics_.jobs_ahead(gate_.waiting());
+  stop_seeking(lane);
+  if (entered) {
+    lane.has_slot = true;
+    lane.entered = Clock::now();
+    metrics_.run_started();
+  } else if (!draining_.raised()) {
+    pace_.kept_waiting();
+    follow_pace();
+  }
+  co_return entered;
+}
+
+void Executor::leave_slot(Lane& lane) {
+  if (!std::exchange(lane.has_slot, false)) return;
+  gate_.leave();
+  metrics_.run_left();
+}
+
+void Executor::stop_seeking(Lane& lane) {
+  if (std::exchange(lane.seeks, false)) --seeking_;
 }
 
 // An API that is away is asked for what it owes to outcomes before more is begun.
@@ -209,43 +273,42 @@ awaitable<void> Executor::await_outcomes() {
   while (!draining_.raised() && finishing_.count() > 0 && !client_.reachable()) {
     co_await finishing_.changes(draining_);
   }
-  if (!draining_.raised()) not_now_.reset();
+  if (draining_.raised()) co_return;
+  not_now_.reset();
+  if (pace_.ahead() > 0) only_now_.reset();
 }
 
-// To a coroutine of its own: this one sees to the outcome of its run.
-bool Executor::pass_on_slot() {
-  if (!finishing_.begin()) return false;
-  metrics_.finishing_jobs(finishing_.count());
-  // It may have gone while no outcome waited for it.
-  if (!client_.reachable()) not_now_.raise();
-  ++under_way_;
-  slots_.spawn(serve_slot());
-  return true;
+// The action is over: whoever waits for the slot has it, and another lane takes the place of this
+// one, which sees to the outcome of its run.
+void Executor::pass_on_slot(Lane& lane) {
+  pace_.slot_left(Clock::now() - lane.entered);
+  if (finishing_.begin()) {
+    metrics_.finishing_jobs(finishing_.count());
+    // It may have gone while no outcome waited for it.
+    if (!client_.reachable()) {
+      not_now_.raise();
+      only_now_.raise();
+    }
+    lane.finishing = true;
+    --lanes_;
+    leave_slot(lane);
+  }
+  follow_pace();
 }
 
 void Executor::end_of_work() {
   if (--under_way_ == 0) idle_.raise();
 }
 
-awaitable<void> Executor::work_on(queue::TakenEntry entry, bool in_slot, bool& finishing) {
+awaitable<void> Executor::work_on(queue::TakenEntry entry, Lane* lane) {
   const auto started = Clock::now();
   if (!entry.record_complaint().empty()) {
     telemetry::warning("the attempt record of an entry is no use and counts as none",
                        {{"entry", entry.name().text()}, {"error", entry.record_complaint()}});
   }
-  metrics_.run_started();
-  bool running = true;
-  const auto leave = [&] {
-    if (std::exchange(running, false)) metrics_.run_left();
-  };
-  std::function<void()> action_over = [&] {
-    if (!in_slot || !pass_on_slot()) return;
-    finishing = true;
-    leave();
-  };
   std::string action;
-  Outcome outcome = co_await run_entry(entry, std::move(action_over), action);
-  leave();
+  Outcome outcome = co_await run_entry(entry, lane, action);
+  if (lane != nullptr) leave_slot(*lane);
   if (outcome.api_trouble) {
     pause_.trouble();
   } else if (outcome.fate == EntryFate::Consume && !action.empty()) {
@@ -258,8 +321,8 @@ awaitable<void> Executor::work_on(queue::TakenEntry entry, bool in_slot, bool& f
   co_await finish(std::move(entry), std::move(outcome));
 }
 
-awaitable<Outcome> Executor::run_entry(const queue::TakenEntry& entry,
-                                       std::function<void()> action_over, std::string& action) {
+awaitable<Outcome> Executor::run_entry(const queue::TakenEntry& entry, Lane* lane,
+                                       std::string& action) {
   if (!job::is_job_id(entry.data())) co_return garbage_entry(entry.data());
   const EntryHold hold(queue_, session_, entry);
   EntryAttempts attempts(queue_, entry, options_.logs.executor);
@@ -269,7 +332,10 @@ awaitable<Outcome> Executor::run_entry(const queue::TakenEntry& entry,
   request.attempts = &attempts;
   request.entry = entry.name();
   request.given_up = why_given_up(entry);
-  request.action_over = std::move(action_over);
+  if (lane != nullptr) {
+    request.enter_slot = [this, lane] { return enter_slot(*lane); };
+    request.action_over = [this, lane] { pass_on_slot(*lane); };
+  }
   if (entry.attempt() > 1) {
     const bool ours = co_await note_begin(attempts, entry.attempt());
     if (!ours) co_return lease_lost();
@@ -344,6 +410,8 @@ awaitable<void> Executor::watch_locks() {
   while (!idle_.raised()) {
     co_await idle_.wait_for(lock_watch_interval);
     metrics_.queue(queue_.counters());
+    pace_.look();
+    follow_pace();
     const auto now = Clock::now();
     for (const auto& [run, held] : runs_) {
       if (held->watched || now - held->began < lock_watch_interval) continue;
@@ -407,9 +475,7 @@ awaitable<void> Executor::deliver(queue::EntryName name) {
     co_return;
   }
   ++under_way_;
-  constexpr bool in_slot = false;
-  bool finishing = false;
-  co_await work_on(std::move(*entry), in_slot, finishing);
+  co_await work_on(std::move(*entry), nullptr);
   end_of_work();
 }
 

@@ -17,6 +17,7 @@
 #include "executor/executor_metrics.hpp"
 #include "executor/finishing.hpp"
 #include "executor/job_run.hpp"
+#include "executor/slot_gate.hpp"
 
 namespace jobengine::executor {
 
@@ -66,10 +67,27 @@ class Executor {
     runtime::Event ended;
   };
 
-  // Takes and runs entries until the drain, or until its slot was passed on.
-  awaitable<void> serve_slot();
+  // A coroutine that takes and runs entries, one at a time: one for each slot, and one for each
+  // entry that may be taken ahead.
+  struct Lane {
+    bool seeks = false;  // a slot, be it that it has an entry for it already
+    bool has_slot = false;
+    bool finishing = false;  // its slot was passed on: it sees to an outcome and ends
+    runtime::TimePoint entered;
+  };
+
+  // Until the drain, until it is finishing, or one too many.
+  awaitable<void> serve_lane();
+  void spawn_lanes();
+  // Nothing was taken: nothing, or it is for later.
+  awaitable<std::optional<queue::TakenEntry>> take_next();
+  awaitable<bool> enter_slot(Lane& lane);
+  void leave_slot(Lane& lane);
+  void stop_seeking(Lane& lane);
+  bool is_surplus() const;
+  void follow_pace();
   awaitable<void> await_outcomes();
-  bool pass_on_slot();
+  void pass_on_slot(Lane& lane);
   void end_of_work();
   void deliver_kept_outcomes();
   awaitable<std::optional<queue::TakenEntry>> take_kept(queue::EntryName name);
@@ -78,10 +96,9 @@ class Executor {
   awaitable<void> watch_lock(std::shared_ptr<RunUnderWay> run);
   // Nothing: it may be run now.
   static std::optional<queue::WallTime> not_before(const queue::TakenEntry& entry);
-  // A run that is not in a slot has none to pass on. `finishing` is set when it has been.
-  awaitable<void> work_on(queue::TakenEntry entry, bool in_slot, bool& finishing);
-  awaitable<Outcome> run_entry(const queue::TakenEntry& entry, std::function<void()> action_over,
-                               std::string& action);
+  // Without a lane: beside the slots.
+  awaitable<void> work_on(queue::TakenEntry entry, Lane* lane);
+  awaitable<Outcome> run_entry(const queue::TakenEntry& entry, Lane* lane, std::string& action);
   awaitable<Outcome> run_job(JobRun& run, const queue::TakenEntry& entry);
   // Of an entry that was taken before: this attempt, too, is to be known. False: not ours any more.
   awaitable<bool> note_begin(EntryAttempts& attempts, std::int32_t attempt);
@@ -111,15 +128,20 @@ class Executor {
 
   zookeeper::Session::Subscription subscription_;
   runtime::TaskGroup slots_;
+  SlotGate gate_;
+  RefillPace pace_;
   Finishing finishing_;
-  std::size_t under_way_ = 0;  // slots, and runs that have none
+  std::size_t lanes_ = 0;      // those that are finishing are none any more
+  std::size_t seeking_ = 0;    // lanes
+  std::size_t under_way_ = 0;  // lanes, and runs that have none
   std::map<JobRun*, std::shared_ptr<RunUnderWay>> runs_;
   std::mt19937_64 random_{std::random_device{}()};
   std::size_t awaited_documents_ = 0;
   std::size_t parked_ = 0;
   bool stopping_ = false;    // the drain took too long: actions are stopped
   runtime::Event draining_;  // nothing is taken any more
-  runtime::Event not_now_;   // what slots wait for in the queue is given up, perhaps for a while
+  runtime::Event not_now_;   // what lanes wait for in the queue is given up, perhaps for a while
+  runtime::Event only_now_;  // nothing is taken ahead of a slot
   runtime::Event idle_;      // nothing is under way any more
 };
 

@@ -10,6 +10,8 @@ ExecutorMetrics::ExecutorMetrics(telemetry::Metrics& metrics, std::size_t slots)
       finishing_gauge_(metrics.gauge("jobengine_executor_finishing_jobs",
                                      "Jobs whose action has ended and whose outcome is being "
                                      "recorded; they hold no slot")),
+      ahead_gauge_(metrics.gauge("jobengine_executor_ahead_jobs",
+                                 "Jobs that were taken and read ahead of a free slot")),
       idle_hosts_(metrics.gauge("jobengine_executor_idle_hosts",
                                 "Action hosts kept warm, waiting for a job")),
       stuck_actions_(metrics.gauge("jobengine_executor_stuck_actions",
@@ -68,6 +70,10 @@ void ExecutorMetrics::run_ended(RunResult result, runtime::Duration time) {
       .counter("jobengine_executor_runs_total", "Entries dealt with, by what became of the job",
                labels)
       .add();
+}
+
+void ExecutorMetrics::jobs_ahead(std::size_t count) {
+  ahead_gauge_.set(static_cast<double>(count));
 }
 
 void ExecutorMetrics::idle_hosts(std::size_t count) {

@@ -18,6 +18,7 @@ class ExecutorMetrics {
   void run_left();
   void run_ended(RunResult result, runtime::Duration time);
   void finishing_jobs(std::size_t count);
+  void jobs_ahead(std::size_t count);
   void idle_hosts(std::size_t count);
   void stuck_actions(std::size_t count);
   // The counters as they are now.
@@ -29,6 +30,7 @@ class ExecutorMetrics {
   telemetry::Metrics& metrics_;
   telemetry::Gauge& running_gauge_;
   telemetry::Gauge& finishing_gauge_;
+  telemetry::Gauge& ahead_gauge_;
   telemetry::Gauge& idle_hosts_;
   telemetry::Gauge& stuck_actions_;
   telemetry::Histogram& run_seconds_;

@@ -44,6 +44,10 @@ awaitable<Outcome> JobRun::run() {
     drained.kind = ActionEnd::Kind::Drained;
     outcome = after_action(drained, *job_);
   }
+  if (!outcome && request_.enter_slot) {
+    const bool entered = co_await request_.enter_slot();
+    if (!entered) outcome = not_begun();
+  }
   if (!outcome) outcome = co_await start();
   if (!outcome) {
     const ActionEnd end = co_await perform();

@@ -53,6 +53,9 @@ struct RunRequest {
   std::optional<queue::EntryName> entry;
   // Why the job is given up without a run, for people; empty: it is run.
   std::string given_up;
+  // Awaited when the job is about to be set RUNNING: false when it may not begin here, now.
+  // Nothing: it may.
+  std::function<awaitable<bool>()> enter_slot;
   // Called once the action has ended and nothing but its outcome is left to be dealt with; not
   // called for jobs that are not run.
   std::function<void()> action_over;

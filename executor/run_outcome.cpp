@@ -339,4 +339,10 @@ Outcome lease_lost() {
   return made;
 }
 
+Outcome not_begun() {
+  Outcome made = outcome(RunResult::NotRun, EntryFate::Release, "no slot was free for it in time");
+  made.not_begun = true;
+  return made;
+}
+
 }  // namespace jobengine::executor

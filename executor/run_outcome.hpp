@@ -46,6 +46,7 @@ struct Outcome {
   std::string reason;   // for the log
   bool api_trouble = false;  // the API is away: taking pauses
   bool unclean = false;      // the attempt counts as one that has died
+  bool not_begun = false;    // it was taken ahead of a slot, and no slot came
   // With Park: what the attempt record has to say before anything else is written.
   std::int32_t retries = 0;
   std::chrono::milliseconds retry_delay{0};
@@ -125,5 +126,7 @@ Outcome perhaps_duplicate();
 Outcome given_up(const std::string& history);
 Outcome not_recorded(const std::string& message);
 Outcome lease_lost();
+// Taken ahead of a free slot, and given back.
+Outcome not_begun();
 
 }  // namespace jobengine::executor

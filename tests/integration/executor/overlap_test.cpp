@@ -25,9 +25,10 @@ zookeeper::SessionOptions session_options() {
 
 // Lives on the loop, for one test.
 struct Engine {
-  explicit Engine(asio::io_context& event_loop)
+  explicit Engine(asio::io_context& event_loop,
+                  zookeeper::SessionOptions options = session_options())
       : loop(event_loop),
-        session(zookeeper::make_session(loop, session_options())),
+        session(zookeeper::make_session(loop, std::move(options))),
         queue(*session),
         client(api),
         stop(loop),
@@ -58,6 +59,16 @@ struct Engine {
   bool all_done(const std::vector<std::string>& ids) {
     return std::all_of(ids.begin(), ids.end(),
                        [this](const std::string& id) { return state(id) == "SUCCESS"; });
+  }
+  // So many short jobs that a further one is known to be short, too.
+  awaitable<bool> run_short_ones() {
+    std::vector<std::string> ids;
+    for (int i = 0; i < 60; ++i) ids.push_back(co_await submit("test_ok"));
+    co_return co_await eventually([&] { return all_done(ids); });
+  }
+  awaitable<std::size_t> taken() {
+    const queue::Depth depth = co_await queue.depth();
+    co_return depth.taken;
   }
   awaitable<bool> emptied() {
     for (int i = 0; i < 1000; ++i) {
@@ -91,6 +102,42 @@ struct Engine {
 
 bool is_outcome(const cimi::Request& request) {
   return request.method == "PUT" && request.body.find("SUCCESS") != std::string::npos;
+}
+
+bool is_start(const cimi::Request& request) {
+  return request.method == "PUT" && request.body.find("RUNNING") != std::string::npos;
+}
+
+// Keeps one job in its slot: the answer to its start is kept back until it is opened.
+struct Occupied {
+  std::string job;
+  std::string next;
+  bool arrived = false;
+  bool next_read = false;
+  bool next_begun = false;
+  std::shared_ptr<runtime::Event> opened = std::make_shared<runtime::Event>();
+
+  std::function<MemoryApi::Trouble(const cimi::Request&)> watch() {
+    return [this](const cimi::Request& request) {
+      MemoryApi::Trouble none;
+      if (!next.empty() && request.path == next) {
+        next_read = next_read || request.method == "GET";
+        next_begun = next_begun || is_start(request);
+      }
+      if (job.empty() || request.path != job || !is_start(request) || opened->raised()) return none;
+      arrived = true;
+      none.until = opened;
+      return none;
+    };
+  }
+};
+
+// With one slot, and a job in it.
+awaitable<bool> occupy(Engine& engine, Occupied& slot) {
+  slot.job = engine.api.add_job("test_ok");
+  engine.api.trouble = slot.watch();
+  co_await engine.queue.put(slot.job, 10);
+  co_return co_await eventually([&] { return slot.arrived; });
 }
 
 // Keeps the answers to outcomes back until it is opened, those of `only` or of every job.
@@ -253,6 +300,121 @@ TEST_CASE("executor: a drain waits for outcomes on their way") {
     const bool ended = co_await eventually([&] { return engine.ended; });
     CHECK(ended);
     CHECK(engine.state(first) == "SUCCESS");
+    co_await engine.end();
+  });
+}
+
+TEST_CASE("executor: while jobs are short, the next one is taken and read ahead of a free slot") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    Engine engine(loop);
+    co_await engine.start(one_slot());
+    const bool known = co_await engine.run_short_ones();
+    REQUIRE(known);
+    Occupied slot;
+    const bool occupied = co_await occupy(engine, slot);
+    REQUIRE(occupied);
+    slot.next = engine.api.add_job("test_ok");
+    const std::string further = engine.api.add_job("test_ok");
+    co_await engine.queue.put(slot.next, 10);
+    co_await engine.queue.put(further, 20);
+    const bool read = co_await eventually([&] { return slot.next_read; });
+    CHECK(read);
+    // Half as many as there are slots, and one.
+    const std::size_t taken = co_await engine.taken();
+    CHECK(taken <= 2);
+    CHECK_FALSE(slot.next_begun);
+    slot.opened->raise();
+    const bool empty = co_await engine.emptied();
+    CHECK(empty);
+    CHECK(engine.state(slot.next) == "SUCCESS");
+    CHECK(engine.state(further) == "SUCCESS");
+    co_await engine.end();
+  });
+}
+
+TEST_CASE("executor: nothing is taken ahead before jobs are known to be short") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    Engine engine(loop);
+    co_await engine.start(one_slot());
+    Occupied slot;
+    const bool occupied = co_await occupy(engine, slot);
+    REQUIRE(occupied);
+    slot.next = engine.api.add_job("test_ok");
+    co_await engine.queue.put(slot.next, 10);
+    co_await engine.rest(500ms);
+    CHECK_FALSE(slot.next_read);
+    const std::size_t taken = co_await engine.taken();
+    CHECK(taken == 1);
+    slot.opened->raise();
+    const bool empty = co_await engine.emptied();
+    CHECK(empty);
+    co_await engine.end();
+  });
+}
+
+TEST_CASE("executor: what was taken ahead and finds no slot soon is given back, once") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    Engine engine(loop);
+    co_await engine.start(one_slot());
+    const bool known = co_await engine.run_short_ones();
+    REQUIRE(known);
+    Occupied slot;
+    const bool occupied = co_await occupy(engine, slot);
+    REQUIRE(occupied);
+    slot.next = engine.api.add_job("test_ok");
+    co_await engine.queue.put(slot.next, 10);
+    const bool read = co_await eventually([&] { return slot.next_read; });
+    REQUIRE(read);
+    queue::Depth depth;
+    for (int i = 0; i < 500; ++i) {
+      depth = co_await engine.queue.depth();
+      if (depth.taken == 1) break;
+      co_await engine.rest(10ms);
+    }
+    CHECK(depth.taken == 1);
+    // A job that lasts says that others may last: nothing is taken ahead any more.
+    slot.next_read = false;
+    co_await engine.rest(500ms);
+    CHECK_FALSE(slot.next_read);
+    CHECK_FALSE(slot.next_begun);
+    slot.opened->raise();
+    const bool empty = co_await engine.emptied();
+    CHECK(empty);
+    CHECK(engine.state(slot.next) == "SUCCESS");
+    co_await engine.end();
+  });
+}
+
+TEST_CASE("executor: a drain gives back what was taken ahead, and no attempt of it has died") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    const zookeeper::SessionOptions options = session_options();
+    Engine engine(loop, options);
+    co_await engine.start(one_slot());
+    const bool known = co_await engine.run_short_ones();
+    REQUIRE(known);
+    Occupied slot;
+    const bool occupied = co_await occupy(engine, slot);
+    REQUIRE(occupied);
+    slot.next = engine.api.add_job("test_ok");
+    co_await engine.queue.put(slot.next, 10);
+    const bool read = co_await eventually([&] { return slot.next_read; });
+    REQUIRE(read);
+    engine.stop.request();
+    const auto session = zookeeper::make_session(loop, options);
+    queue::LockingQueue other(*session);
+    std::optional<queue::TakenEntry> entry = co_await other.take(engine.never);
+    REQUIRE(entry);
+    CHECK(entry->data() == slot.next);
+    REQUIRE(entry->record());
+    CHECK(entry->record()->unclean_before(entry->attempt()) == 0);
+    CHECK_FALSE(slot.next_begun);
+    CHECK_FALSE(engine.ended);
+    slot.opened->raise();
+    const bool ended = co_await eventually([&] { return engine.ended; });
+    CHECK(ended);
+    CHECK(engine.state(slot.job) == "SUCCESS");
+    CHECK(engine.state(slot.next) == "QUEUED");
+    co_await session->close();
     co_await engine.end();
   });
 }

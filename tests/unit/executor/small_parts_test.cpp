@@ -12,9 +12,11 @@
 #include "executor/hosts/host_environment.hpp"
 #include "executor/plugins/catalog.hpp"
 #include "executor/pull_mode.hpp"
+#include "executor/slot_gate.hpp"
 
 using namespace jobengine;
 using namespace jobengine::executor;
+using namespace std::chrono_literals;
 using std::chrono::seconds;
 
 TEST_CASE("an entry that cannot be run is left alone for longer and longer") {
@@ -129,4 +131,30 @@ TEST_CASE("a process that is stopped when its lease passes is killed and never g
   REQUIRE(::waitpid(child, &status, 0) == child);
   REQUIRE(WIFSIGNALED(status));
   CHECK(WTERMSIG(status) == SIGKILL);
+}
+
+TEST_CASE("refill: taken ahead only while the recent jobs were short") {
+  RefillPace pace(8);
+  CHECK(pace.ahead() == 0);
+  for (int i = 0; i < 10; ++i) pace.slot_left(5ms);
+  CHECK(pace.ahead() == 0);  // few tell nothing
+  for (int i = 0; i < 40; ++i) pace.slot_left(5ms);
+  CHECK(pace.ahead() == 5);
+  pace.slot_left(1h);  // one that lasts, and it is over
+  CHECK(pace.ahead() == 0);
+  for (int i = 0; i < 40; ++i) pace.slot_left(5ms);
+  CHECK(pace.ahead() == 5);
+  pace.kept_waiting();
+  CHECK(pace.ahead() == 0);
+  for (int i = 0; i < 200; ++i) pace.slot_left(60ms);
+  CHECK(pace.ahead() == 0);
+}
+
+TEST_CASE("refill: short jobs of a while ago tell nothing") {
+  RefillPace pace(1);
+  for (int i = 0; i < 50; ++i) pace.slot_left(5ms);
+  pace.look();
+  CHECK(pace.ahead() == 1);
+  pace.look();
+  CHECK(pace.ahead() == 0);
 }
