@@ -17,14 +17,6 @@ namespace {
 using runtime::Clock;
 using WallClock = std::chrono::system_clock;
 
-// Then it is taken and looked at anew: clocks are set, and records edited.
-constexpr auto longest_parking = std::chrono::hours(1);
-// How soon an entry that is parked and lost is forgotten.
-constexpr auto parking_look = std::chrono::seconds(30);
-
-// Entries without a job that are looked after outside the slots at one time.
-constexpr std::size_t most_awaited_documents = 100;
-
 // After the graces of stopped actions, for what is left to be recorded or released.
 constexpr auto last_steps = std::chrono::seconds(8);
 
@@ -40,9 +32,6 @@ constexpr auto kept_entry_look = std::chrono::seconds(2);
 
 // For what is left of the logs of jobs, once nobody's job waits for this executor.
 constexpr auto last_logs = std::chrono::seconds(5);
-
-// An entry is not to blame for an API that is away: soon after its return, its job is run.
-constexpr runtime::Duration longest_api_backoff = std::chrono::seconds(30);
 
 HostPoolLimits pool_limits(const ExecutorOptions& options) {
   HostPoolLimits limits;
@@ -104,7 +93,9 @@ Executor::Executor(asio::io_context& loop, zookeeper::Session& session, queue::L
       slots_(loop.get_executor()),
       gate_(options_.slots),
       pace_(options_.slots),
-      finishing_(options_.slots + options_.further_finishing) {
+      finishing_(options_.slots + options_.further_finishing),
+      handback_(session, queue, client, background_, draining_,
+                {options_.most_parked, options_.missing_document_limit, options_.logs.executor}) {
   hosts_.on_stuck([this](std::size_t count) { metrics_.stuck_actions(count); });
   subscription_ = session.subscribe([this](zookeeper::SessionState state, zookeeper::Epoch) {
     if (state != zookeeper::SessionState::Expired) return;
@@ -155,7 +146,7 @@ awaitable<void> Executor::drain(runtime::StopSignal& stop) {
   // Entries waiting for their document or their retry are released by now, or go with the session.
   constexpr auto moment = std::chrono::seconds(1);
   const auto releases_until = Clock::now() + moment;
-  while (awaited_documents_ + parked_ > 0 && Clock::now() < releases_until) {
+  while (handback_.waiting() > 0 && Clock::now() < releases_until) {
     co_await stop.at_once().wait_for(std::chrono::milliseconds(10));
     if (stop.at_once().raised()) break;
   }
@@ -208,14 +199,14 @@ awaitable<std::optional<queue::TakenEntry>> Executor::take_next() {
   const bool ahead = lanes_ > options_.slots && seeking_ > gate_.free();
   runtime::Event& given_up = ahead ? only_now_ : not_now_;
   std::optional<queue::TakenEntry> taken = co_await queue_.take(given_up);
-  if (!taken || !not_before(*taken)) co_return taken;
+  if (!taken || !EntryHandback::not_before(*taken)) co_return taken;
   // An orderly end of this attempt, whatever happens while it waits.
   queue::TakenEntry entry = std::move(*taken);
-  queue::AttemptRecord record = with_end(entry, "waits for its retry");
+  queue::AttemptRecord record = handback_.with_end(entry, "waits for its retry");
   co_await EntryAttempts(queue_, entry, options_.logs.executor).keep(std::move(record));
   Outcome early;
   early.fate = EntryFate::Park;
-  co_await finish(std::move(entry), std::move(early));
+  co_await handback_.finish(std::move(entry), std::move(early));
   co_return std::nullopt;
 }
 
@@ -318,7 +309,7 @@ awaitable<void> Executor::work_on(queue::TakenEntry entry, Lane* lane) {
   log_end(entry, outcome, action, time);
   metrics_.run_ended(outcome.result, time);
   metrics_.idle_hosts(hosts_.idle());
-  co_await finish(std::move(entry), std::move(outcome));
+  co_await handback_.finish(std::move(entry), std::move(outcome));
 }
 
 awaitable<Outcome> Executor::run_entry(const queue::TakenEntry& entry, Lane* lane,
@@ -387,18 +378,6 @@ std::string Executor::why_given_up(const queue::TakenEntry& entry) const {
   const std::int32_t died = record.unclean_before(entry.attempt());
   if (died < options_.max_attempts) return {};
   return attempt_history(record, entry.attempt(), died);
-}
-
-queue::AttemptRecord Executor::with_end(const queue::TakenEntry& entry, std::string how) const {
-  queue::AttemptRecord record = entry.record().value_or(queue::AttemptRecord());
-  queue::AttemptNote note;
-  note.attempt = entry.attempt();
-  note.taker = queue_.taker_id();
-  note.executor = options_.logs.executor;
-  note.ended = WallClock::now();
-  note.how = std::move(how);
-  record.note(std::move(note));
-  return record;
 }
 
 // ---- locks
@@ -471,120 +450,12 @@ awaitable<void> Executor::deliver(queue::EntryName name) {
     Outcome untouched;
     untouched.fate = EntryFate::Release;
     untouched.reason = "this executor ends";
-    co_await finish(std::move(*entry), std::move(untouched));
+    co_await handback_.finish(std::move(*entry), std::move(untouched));
     co_return;
   }
   ++under_way_;
   co_await work_on(std::move(*entry), nullptr);
   end_of_work();
-}
-
-// ---- the end of an entry
-
-awaitable<void> Executor::finish(queue::TakenEntry entry, Outcome outcome) {
-  const queue::EntryName name = entry.name();
-  if (outcome.fate == EntryFate::AwaitDocument && !draining_.raised() &&
-      awaited_documents_ < most_awaited_documents) {
-    ++awaited_documents_;
-    background_.spawn(await_document(std::move(entry)));
-    co_return;
-  }
-  const auto waits_until = not_before(entry);
-  if (outcome.fate == EntryFate::Park && waits_until && !draining_.raised() &&
-      parked_ < options_.most_parked) {
-    ++parked_;
-    backoff_.forget(name);
-    JE_CRASH_POINT("executor.park.before");
-    background_.spawn(park(std::move(entry), *waits_until));
-    co_return;
-  }
-  if (outcome.fate == EntryFate::Consume) backoff_.forget(name);
-  try {
-    const queue::FinishOutcome finished = co_await hand_back(std::move(entry), outcome);
-    if (finished == queue::FinishOutcome::NotOurs) {
-      telemetry::warning("an entry was not ours any more at its end",
-                         {{"entry", name.text()}, {"result", executor::text(outcome.result)}});
-    }
-  } catch (const runtime::Failure& failure) {
-    // The session was closed meanwhile: the lock goes with it.
-    telemetry::warning("an entry could not be handed back",
-                       {{"entry", name.text()}, {"error", failure.what()}});
-  }
-}
-
-awaitable<queue::FinishOutcome> Executor::hand_back(queue::TakenEntry entry, Outcome outcome) {
-  const EntryFate fate = outcome.fate;
-  if (fate == EntryFate::Consume) co_return co_await queue_.consume(std::move(entry));
-  runtime::TimePoint again;
-  if (fate == EntryFate::Park) {
-    const auto waits_until = not_before(entry);
-    if (waits_until && !draining_.raised()) {
-      again = Clock::now() +
-              std::min(*waits_until - WallClock::now(), WallClock::duration(longest_parking));
-    }
-  } else if (fate != EntryFate::Release) {
-    const runtime::Duration most =
-        outcome.api_trouble ? longest_api_backoff : runtime::Duration::max();
-    const double chance = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
-    again = Clock::now() + backoff_.next(entry.name(), chance, most);
-  }
-  co_return co_await release(std::move(entry), std::move(outcome), again);
-}
-
-// Whoever has the entry next can tell it from one whose attempt has died.
-awaitable<queue::FinishOutcome> Executor::release(queue::TakenEntry entry, Outcome outcome,
-                                                  runtime::TimePoint not_before) {
-  const auto& known = entry.record();
-  const bool noted = known && known->has_ended(entry.attempt());
-  if (outcome.unclean || noted) co_return co_await queue_.release(std::move(entry), not_before);
-  queue::AttemptRecord record = with_end(entry, outcome.reason);
-  co_return co_await queue_.release_with(std::move(entry), std::move(record), not_before);
-}
-
-std::optional<queue::WallTime> Executor::not_before(const queue::TakenEntry& entry) {
-  const auto& record = entry.record();
-  if (!record || !record->not_before || *record->not_before <= WallClock::now()) return {};
-  return record->not_before;
-}
-
-// The lock is kept, the slot is free. When this executor dies, the next one to take the entry finds
-// in its record until when to park it.
-awaitable<void> Executor::park(queue::TakenEntry entry, queue::WallTime not_before) {
-  const auto wait = std::min(not_before - WallClock::now(), WallClock::duration(longest_parking));
-  const auto deadline = Clock::now() + wait;
-  telemetry::debug("an entry is parked", {{"entry", entry.name().text()},
-                                          {"job", entry.data()},
-                                          {"until", queue::rfc3339(not_before)}});
-  while (!draining_.raised() && Clock::now() < deadline) {
-    if (session_.epoch() != entry.epoch()) break;
-    co_await draining_.wait_until(std::min(deadline, Clock::now() + parking_look));
-  }
-  Outcome over;
-  over.fate = EntryFate::Release;
-  over.result = RunResult::Retried;
-  co_await finish(std::move(entry), std::move(over));
-  --parked_;
-}
-
-// The lock is kept, the slot is free: dead entries cost no capacity. A job that turns up is given
-// back to the queue, where it is first.
-awaitable<void> Executor::await_document(queue::TakenEntry entry) {
-  const auto deadline = Clock::now() + options_.missing_document_limit;
-  Outcome outcome;
-  outcome.result = RunResult::NoJob;
-  outcome.fate = EntryFate::Release;
-  while (!draining_.raised() && queue_.holds(entry)) {
-    co_await draining_.wait_for(std::chrono::milliseconds(500));
-    const cimi::Reply reply = co_await client_.get(entry.data());
-    if (reply.kind != cimi::ReplyKind::NotFound) break;
-    if (Clock::now() < deadline) continue;
-    telemetry::warning("there is no such job; its entry is consumed",
-                       {{"job", entry.data()}, {"entry", entry.name().text()}});
-    outcome.fate = EntryFate::Consume;
-    break;
-  }
-  co_await finish(std::move(entry), std::move(outcome));
-  --awaited_documents_;
 }
 
 }  // namespace jobengine::executor

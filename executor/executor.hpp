@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <random>
 #include <string>
 
 #include "common/queue/locking_queue.hpp"
@@ -13,7 +12,7 @@
 #include "common/runtime/task_group.hpp"
 #include "common/zookeeper/session.hpp"
 #include "executor/api_health.hpp"
-#include "executor/entry_backoff.hpp"
+#include "executor/entry_handback.hpp"
 #include "executor/executor_metrics.hpp"
 #include "executor/finishing.hpp"
 #include "executor/job_run.hpp"
@@ -94,8 +93,6 @@ class Executor {
   awaitable<void> deliver(queue::EntryName name);
   awaitable<void> watch_locks();
   awaitable<void> watch_lock(std::shared_ptr<RunUnderWay> run);
-  // Nothing: it may be run now.
-  static std::optional<queue::WallTime> not_before(const queue::TakenEntry& entry);
   // Without a lane: beside the slots.
   awaitable<void> work_on(queue::TakenEntry entry, Lane* lane);
   awaitable<Outcome> run_entry(const queue::TakenEntry& entry, Lane* lane, std::string& action);
@@ -103,13 +100,6 @@ class Executor {
   // Of an entry that was taken before: this attempt, too, is to be known. False: not ours any more.
   awaitable<bool> note_begin(EntryAttempts& attempts, std::int32_t attempt);
   std::string why_given_up(const queue::TakenEntry& entry) const;
-  queue::AttemptRecord with_end(const queue::TakenEntry& entry, std::string how) const;
-  awaitable<void> finish(queue::TakenEntry entry, Outcome outcome);
-  awaitable<queue::FinishOutcome> hand_back(queue::TakenEntry entry, Outcome outcome);
-  awaitable<queue::FinishOutcome> release(queue::TakenEntry entry, Outcome outcome,
-                                          runtime::TimePoint not_before);
-  awaitable<void> park(queue::TakenEntry entry, queue::WallTime not_before);
-  awaitable<void> await_document(queue::TakenEntry entry);
   awaitable<void> drain(runtime::StopSignal& stop);
 
   zookeeper::Session& session_;
@@ -121,7 +111,6 @@ class Executor {
   CancellationWatch cancellations_;
   HostPool hosts_;
   TakingPause pause_;
-  EntryBackoff backoff_;
   runtime::TaskGroup background_;
   LogShipping logs_;
   RunServices services_;
@@ -131,13 +120,11 @@ class Executor {
   SlotGate gate_;
   RefillPace pace_;
   Finishing finishing_;
+  EntryHandback handback_;
   std::size_t lanes_ = 0;      // those that are finishing are none any more
   std::size_t seeking_ = 0;    // lanes
   std::size_t under_way_ = 0;  // lanes, and runs that have none
   std::map<JobRun*, std::shared_ptr<RunUnderWay>> runs_;
-  std::mt19937_64 random_{std::random_device{}()};
-  std::size_t awaited_documents_ = 0;
-  std::size_t parked_ = 0;
   bool stopping_ = false;    // the drain took too long: actions are stopped
   runtime::Event draining_;  // nothing is taken any more
   runtime::Event not_now_;   // what lanes wait for in the queue is given up, perhaps for a while
