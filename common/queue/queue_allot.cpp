@@ -90,7 +90,7 @@ Allotments QueueCore::learn_allotments(const zookeeper::DataReply& read) {
   Allotments known = parse_allotments(read.data, listed_->entries.created_zxid);
   for (const auto& [priority, before] : known.before) view_.were_allotted(priority, before, now);
   // Of what was allotted before we came, some may have been given up.
-  if (first && view_.passed_over()) recheck_ = true;
+  if (first && !view_.passed_over().empty()) recheck_ = true;
   return known;
 }
 

@@ -161,6 +161,7 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   awaitable<bool> learn(FolderCounts counts);
   awaitable<bool> learn_names(FolderCounts before, FolderCounts counts);
   awaitable<std::int64_t> ask_for(std::int64_t first, std::int64_t end);
+  awaitable<bool> some_given_up();
   bool listing_pays(const FolderCounts& counts);
   void note_listed_priorities();
   void note_priority(int priority);
@@ -236,7 +237,8 @@ class QueueCore : public std::enable_shared_from_this<QueueCore> {
   std::vector<int> priorities_;  // in use of late, the latest first
   bool asking_helps_ = false;    // for new entries by these
   bool for_came_back_ = false;   // the next listing is due because entries came back
-  bool recheck_ = false;         // the last listing passed over what may have come back
+  bool recheck_ = false;         // the last listing passed over what may have been given up
+  bool given_up_ = false;        // … and some of it was
   std::int64_t own_takes_ = 0;   // since then
   std::int64_t look_paid_ = 0;   // by so many takes
   std::int64_t earned_ = 0;      // bytes, for listings: see learn()

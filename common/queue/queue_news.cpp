@@ -26,7 +26,7 @@ constexpr std::int64_t bytes_of_name = 24;
 constexpr std::int64_t earned_by_take = 32;
 // What came back is listed for at most some 20 KB a second.
 constexpr auto came_back_pace = std::chrono::milliseconds(1);
-// What a listing passed over as just allotted to others it names after this, if it is still free.
+// What a listing passed over as just allotted to others is given up if it is still free after this.
 constexpr auto longest_allotted = std::chrono::milliseconds(2500);
 // Asking for a name costs some 90 bytes: more new entries than these are listed.
 constexpr std::int64_t most_asked_for = 64;
@@ -97,6 +97,12 @@ awaitable<bool> QueueCore::learn(FolderCounts counts) {
   view_.others_took(locked - own_takes_);
   view_.expect_no_more_than(free_in(counts));
   own_takes_ = 0;
+  if (recheck_ && runtime::Clock::now() - listed_at_ >= longest_allotted) {
+    recheck_ = false;
+    const bool given_up = co_await some_given_up();
+    if (closed()) co_return false;
+    given_up_ = given_up;
+  }
   co_return !listing_pays(counts);
 }
 
@@ -106,9 +112,8 @@ bool QueueCore::listing_pays(const FolderCounts& counts) {
   const bool came_back = counts.ended_locks() - listed_->ended_locks() >
                          counts.ended_entries() - listed_->ended_entries();
   const std::int64_t names = counts.entries.child_count + counts.taken.child_count;
-  const auto youngest = recheck_ ? longest_allotted : oldest_view;
-  const auto patience = std::max<runtime::Duration>(youngest, names * came_back_pace);
-  if ((came_back || recheck_) && now - listed_at_ >= patience) {
+  const auto patience = std::max<runtime::Duration>(oldest_view, names * came_back_pace);
+  if ((came_back || given_up_) && now - listed_at_ >= patience) {
     for_came_back_ = came_back;
     return true;
   }
@@ -157,6 +162,26 @@ awaitable<std::int64_t> QueueCore::ask_for(std::int64_t first, std::int64_t end)
   const std::int64_t missing = end - first - static_cast<std::int64_t>(found.size());
   if (!closed()) view_.learn(found);
   co_return missing;
+}
+
+// Whether any of what the last listing passed over is still there without a lock. Only some of it
+// is asked for, most of which is gone by now: that costs next to nothing, where each newcomer to a
+// crowd would list a long queue once more. What they miss is found by a listing that takes pay for.
+awaitable<bool> QueueCore::some_given_up() {
+  const std::vector<EntryName> names = view_.passed_over();
+  std::vector<awaitable<zookeeper::StatReply>> reads;
+  for (const EntryName& name : names) reads.push_back(session().exists(entry_path(name)));
+  std::vector<awaitable<zookeeper::StatReply>> locks;
+  for (std::size_t i = 0; i < reads.size(); ++i) {
+    const auto entry = co_await std::move(reads[i]);
+    if (entry.error == ZnodeError::Ok) locks.push_back(session().exists(lock_path(names[i])));
+  }
+  bool any = false;
+  for (auto& lock : locks) {
+    const auto read = co_await std::move(lock);
+    any = any || read.error == ZnodeError::NoNode;
+  }
+  co_return any;
 }
 
 void QueueCore::note_listed_priorities() {

@@ -262,7 +262,8 @@ awaitable<void> QueueCore::list_folders(bool watch) {
     counters_.listed_names += entries.names.size() + taken.names.size();
     view_.refresh(entries.names, taken.names, ended, cost);
     note_listed_priorities();
-    recheck_ = std::exchange(for_came_back_, false) && view_.passed_over();
+    recheck_ = std::exchange(for_came_back_, false) && !view_.passed_over().empty();
+    given_up_ = false;
     break;
   }
   trouble_.clear();

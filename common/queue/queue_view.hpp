@@ -79,8 +79,9 @@ class QueueView {
   // Set aside for us and not chosen yet; nothing where others are more urgent.
   std::size_t allotted() const;
   bool knows_allotments() const { return !known_.empty(); }
-  // A refresh passed over entries that others were allotted a moment before it.
-  bool passed_over() const { return passed_over_; }
+  // Of the entries that the last refresh passed over, as others were allotted them a moment before
+  // it: up to 16 of each priority, evenly out of all.
+  const std::vector<EntryName>& passed_over() const { return passed_over_; }
 
   // This very one, whether it is known or not; false when it is ours to deal with already.
   bool claim(const EntryName& name);
@@ -126,6 +127,7 @@ class QueueView {
   void settle(TimePoint now);
   void keep_ours_after_listing();
   void pass_over();
+  void note_passed_over(Place first, Place last);
   Place after(const EntryName& name);
   std::size_t reach(std::size_t window);
   bool left_over(const EntryName& name) const;
@@ -147,7 +149,7 @@ class QueueView {
   std::set<EntryName> allotted_;
   std::vector<EntryName> proposed_;
   std::map<int, Known> known_;
-  bool passed_over_ = false;
+  std::vector<EntryName> passed_over_;
   std::set<EntryName> ours_;  // being taken, held, or being finished by this process
   std::map<EntryName, TimePoint> backed_off_;
   std::set<std::pair<TimePoint, EntryName>> due_;  // the same, by time: there may be very many

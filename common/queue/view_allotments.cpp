@@ -89,10 +89,11 @@ void QueueView::were_allotted(int priority, std::int64_t before, TimePoint now) 
   if (added) known.since = now;
   if (before <= known_before) return;
   known.now = before;
+  if (added) known.recent = before;
   const auto first = after({priority, before});
   const auto last = after({priority, known_before});
   // Those of before we came may have been given up long ago.
-  if (added && first != last) passed_over_ = true;
+  if (added) note_passed_over(first, last);
   free_.erase(first, last);
   if (expected_priority_ == priority) next_ = std::min(std::max(before, next_), end_);
 }
@@ -115,15 +116,24 @@ void QueueView::keep_ours_after_listing() {
 // is little else.
 void QueueView::pass_over() {
   constexpr std::ptrdiff_t little = 16;
-  passed_over_ = false;
+  passed_over_.clear();
   auto left = static_cast<std::ptrdiff_t>(free_.size());
   for (const auto& [priority, known] : known_) {
     const auto first = after({priority, known.now});
     const auto last = after({priority, known.settled});
     if (first >= last || left - (last - first) < little) continue;
     left -= last - first;
-    passed_over_ = true;
+    note_passed_over(first, last);
     free_.erase(first, last);
+  }
+}
+
+void QueueView::note_passed_over(Place first, Place last) {
+  constexpr std::size_t most = 16;
+  const auto all = static_cast<std::size_t>(last - first);
+  const std::size_t noted = std::min(all, most);
+  for (std::size_t i = 0; i < noted; ++i) {
+    passed_over_.push_back(first[static_cast<std::ptrdiff_t>(i * all / noted)]);
   }
 }
 
@@ -137,7 +147,7 @@ void QueueView::forget_allotments() {
   known_.clear();
   for (const EntryName& name : allotted_) insert(name);
   allotted_.clear();
-  passed_over_ = false;
+  passed_over_.clear();
 }
 
 }  // namespace jobengine::queue

@@ -1,4 +1,5 @@
 // What knowing the queue costs: what listings are for, and that they stay within what takes pay.
+#include "common/queue/allotments.hpp"
 #include "common/runtime/task_group.hpp"
 #include "tests/integration/queue/queue_fixture.hpp"
 #include "tests/servers/session_expiry.hpp"
@@ -180,6 +181,83 @@ TEST_CASE(
     const QueueCounters& counters = process.entries->counters();
     CHECK(counters.listings <= most_looks(took, takes) + 1);
     co_await process.stop_now();
+    co_await producer.stop_now();
+  });
+}
+
+namespace {
+
+// As if others had been allotted the first ones.
+awaitable<void> pretend_allotted(QueueProcess& producer, std::int64_t before) {
+  const auto folder = co_await producer.session->exists("/job/entries", nullptr);
+  Allotments allotments;
+  allotments.before[999] = before;
+  std::string text = text_of(allotments, folder.stat.created_zxid);
+  const auto made = co_await producer.session->create("/job/allotted", std::move(text),
+                                                      zookeeper::CreateMode::Persistent);
+  REQUIRE(made.error == zookeeper::ZnodeError::Ok);
+}
+
+}  // namespace
+
+TEST_CASE("listings: a newcomer to a crowd lists once where others take what they were allotted",
+          "[queue][zookeeper]") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+    QueueProcess producer(loop, hosts);
+    constexpr std::size_t backlog = 1500;
+    constexpr std::size_t allotted = 60;
+    co_await fill(producer, backlog);
+    co_await pretend_allotted(producer, allotted);
+    QueueProcess newcomer(loop, hosts, QueueOptions());
+    auto held = co_await newcomer.take();
+    const auto began = runtime::Clock::now();
+    REQUIRE(held.name().sequence >= static_cast<std::int64_t>(allotted));
+    // They do, while the newcomer is at work.
+    QueueProcess other(loop, hosts);
+    for (std::size_t i = 0; i < allotted; ++i) {
+      auto entry = co_await other.entries->take_named({999, static_cast<std::int64_t>(i)});
+      REQUIRE(entry);
+      co_await other.entries->consume(std::move(*entry));
+    }
+    // For longer than what was allotted is left to others, and less than pays for a listing.
+    std::size_t left = 1;
+    while (runtime::Clock::now() - began < 5s) {
+      left = 1;
+      co_await work(newcomer, left);
+      co_await runtime::pause(10ms, newcomer.stop);
+    }
+    CHECK(newcomer.entries->counters().listings == 1);
+    co_await newcomer.entries->release(std::move(held));
+    co_await other.stop_now();
+    co_await newcomer.stop_now();
+    co_await producer.stop_now();
+  });
+}
+
+TEST_CASE("listings: what was allotted to the dead is found while there is enough else",
+          "[queue][zookeeper]") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    const auto hosts = ZooKeeperServer::shared().fresh_chroot();
+    QueueProcess producer(loop, hosts);
+    constexpr std::size_t backlog = 1500;
+    constexpr std::int64_t allotted = 200;
+    co_await fill(producer, backlog);
+    co_await pretend_allotted(producer, allotted);
+    QueueProcess newcomer(loop, hosts, QueueOptions());
+    bool found = false;
+    std::size_t takes = 0;
+    // Fewer than pay for a listing.
+    for (; !found && takes < 600; ++takes) {
+      auto entry = co_await newcomer.take();
+      found = entry.name().sequence < allotted;
+      co_await newcomer.entries->consume(std::move(entry));
+      co_await runtime::pause(8ms, newcomer.stop);
+    }
+    CHECK(found);
+    CHECK(takes > 1);
+    CHECK(newcomer.entries->counters().listings == 2);
+    co_await newcomer.stop_now();
     co_await producer.stop_now();
   });
 }
