@@ -109,8 +109,9 @@ awaitable<bool> QueueLook::read_jobs(Sight& sight, const FindJobs& find) {
     for (const json& row : *rows) {
       WaitingJob job = waiting_job(row);
       if (!seen.insert(job.id).second) continue;
-      if (job.fed_by_api) continue;
+      // Those that job-api feeds take the room, too.
       if (!job.monitored && !with_entry.contains(job.id)) ++missing;
+      if (job.fed_by_api) continue;
       sight.jobs.push_back(std::move(job));
     }
     if (rows->size() < static_cast<std::size_t>(page_size) || seen.size() == before) break;

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/job/job.hpp"
+#include "common/repair/queue_look.hpp"
 #include "common/runtime/task_group.hpp"
 #include "common/zookeeper/lasting_session.hpp"
 #include "distributor/distribution_leader.hpp"
@@ -170,6 +172,35 @@ TEST_CASE("queue keeper: what waits in the store is fed in as the queue drains",
       co_await scene.queue.consume(std::move(*taken));
     }
     CHECK(ids.empty());
+    co_await scene.end();
+  });
+}
+
+TEST_CASE("queue keeper: of many jobs that wait for job-api to feed them only the first are read",
+          "[distributor][keeper]") {
+  run_on_loop([](asio::io_context& loop) -> awaitable<void> {
+    Scene scene(loop);
+    const std::string first = scene.job("QUEUED");
+    co_await scene.queue.put(first, queue::lowest_urgency);
+    int pages = 0;
+    const repair::FindJobs find = [&](cimi::Search) -> awaitable<std::optional<repair::JobRows>> {
+      ++pages;
+      repair::JobRows rows;
+      for (int i = 0; pages <= 10 && i < repair::page_size; ++i) {
+        json row = scene.api.at(first);
+        if (pages > 1 || i > 0) {
+          row["id"] = "job/" + std::to_string(pages) + "-" + std::to_string(i);
+          row["tags"] = json::array({job::awaits_entry_tag});
+        }
+        rows.push_back(std::move(row));
+      }
+      co_return rows;
+    };
+    repair::QueueLook look(scene.queue, 10000);
+    const auto sight = co_await look.look(find, {}, scene.over);
+    REQUIRE(sight);
+    CHECK(sight->jobs.size() == 1);
+    CHECK(pages == 2);
     co_await scene.end();
   });
 }
