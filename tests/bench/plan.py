@@ -24,7 +24,7 @@ class Full:
     latency_rate = 40.0        # submissions a second
     half_load_seconds = 4.0
     backlogs = [0, 100, 10_000, 100_000, 1_000_000]
-    backlog_samples = 480
+    backlog_samples = 1200     # longer than two rounds of the queue keeper
     most_fill_seconds = 200.0  # for a backlog; a larger one is left out
     crowd = [1, 2, 5, 10, 20, 50]
     crowd_rate = 100.0

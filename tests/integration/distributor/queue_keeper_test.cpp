@@ -197,7 +197,8 @@ TEST_CASE("queue keeper: of many jobs that wait for job-api to feed them only th
       co_return rows;
     };
     repair::QueueLook look(scene.queue, 10000);
-    const auto sight = co_await look.look(find, {}, scene.over);
+    const repair::Suspicions none;
+    const auto sight = co_await look.look(find, none, scene.over);
     REQUIRE(sight);
     CHECK(sight->jobs.size() == 1);
     CHECK(pages == 2);

@@ -216,7 +216,8 @@ TEST_CASE("listings: a newcomer to a crowd lists once where others take what the
     // They do, while the newcomer is at work.
     QueueProcess other(loop, hosts);
     for (std::size_t i = 0; i < allotted; ++i) {
-      auto entry = co_await other.entries->take_named({999, static_cast<std::int64_t>(i)});
+      const EntryName name{999, static_cast<std::int64_t>(i)};
+      auto entry = co_await other.entries->take_named(name);
       REQUIRE(entry);
       co_await other.entries->consume(std::move(*entry));
     }
