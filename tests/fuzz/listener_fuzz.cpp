@@ -1,9 +1,12 @@
 // Raw bytes on a connection: the server answers with HTTP or closes, and serves others after it.
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <memory>
 
 #include "api/http/listener.hpp"
@@ -40,6 +43,20 @@ struct Server {
   }
 };
 
+// libFuzzer looks for hangs by an alarm, which would break it off.
+bool connect_undisturbed(int connection, const sockaddr_in& place) {
+  sigset_t alarm;
+  sigset_t before;
+  ::sigemptyset(&alarm);
+  ::sigaddset(&alarm, SIGALRM);
+  ::pthread_sigmask(SIG_BLOCK, &alarm, &before);
+  const int result = ::connect(connection, reinterpret_cast<const sockaddr*>(&place), sizeof place);
+  const int error = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = error;
+  return result == 0;
+}
+
 // Sends all of it, says that nothing follows, and reads until the server closes.
 std::string exchange(std::uint16_t port, std::string_view bytes) {
   const int connection = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -47,12 +64,12 @@ std::string exchange(std::uint16_t port, std::string_view bytes) {
   place.sin_family = AF_INET;
   place.sin_port = htons(port);
   place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(connection, reinterpret_cast<const sockaddr*>(&place), sizeof place) != 0) {
-    ::close(connection);
-    fuzz::broken("the server takes connections", "");
+  if (!connect_undisturbed(connection, place)) {
+    fuzz::broken("the server takes connections", std::strerror(errno));
   }
   while (!bytes.empty()) {
     const auto sent = ::send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
     if (sent <= 0) break;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
@@ -61,6 +78,7 @@ std::string exchange(std::uint16_t port, std::string_view bytes) {
   char piece[4096];
   while (true) {
     const auto got = ::recv(connection, piece, sizeof piece, 0);
+    if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
     answers.append(piece, static_cast<std::size_t>(got));
   }
