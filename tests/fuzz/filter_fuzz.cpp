@@ -95,7 +95,7 @@ class DocumentMaker {
       case 1:
         return below(2) == 0;
       case 2:
-        return text.substr(0, text.size() / 2);
+        return first_half(text);
       case 3:
         return text + "x";
       case 4: {
@@ -114,9 +114,16 @@ class DocumentMaker {
     }
   }
 
+  // No character is cut.
+  static std::string first_half(const std::string& text) {
+    std::size_t end = text.size() / 2;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+    return text.substr(0, end);
+  }
+
   // Columns hold what schemas let through: created and updated of all, these of jobs.
   static void keep_to_schema(json& job) {
-    for (const char* name : {"state", "action", "parent-job", "execution-mode"}) {
+    for (const char* name : {"state", "action", "parent-job", "execution-mode", "name"}) {
       if (job.contains(name) && !job[name].is_string()) job.erase(name);
     }
     if (job.contains("priority")) job["priority"] = static_cast<int>(job["priority"].size());
