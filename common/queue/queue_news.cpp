@@ -166,7 +166,8 @@ awaitable<std::int64_t> QueueCore::ask_for(std::int64_t first, std::int64_t end)
 
 // Whether any of what the last listing passed over is still there without a lock. Only some of it
 // is asked for, most of which is gone by now: that costs next to nothing, where each newcomer to a
-// crowd would list a long queue once more. What they miss is found by a listing that takes pay for.
+// crowd would list a long queue once more. What they miss is found by a listing that takes pay for;
+// what is not answered is taken for given up, as a listing is always right.
 awaitable<bool> QueueCore::some_given_up() {
   const std::vector<EntryName> names = view_.passed_over();
   std::vector<awaitable<zookeeper::StatReply>> reads;
@@ -174,12 +175,12 @@ awaitable<bool> QueueCore::some_given_up() {
   std::vector<awaitable<zookeeper::StatReply>> locks;
   for (std::size_t i = 0; i < reads.size(); ++i) {
     const auto entry = co_await std::move(reads[i]);
-    if (entry.error == ZnodeError::Ok) locks.push_back(session().exists(lock_path(names[i])));
+    if (entry.error != ZnodeError::NoNode) locks.push_back(session().exists(lock_path(names[i])));
   }
   bool any = false;
   for (auto& lock : locks) {
     const auto read = co_await std::move(lock);
-    any = any || read.error == ZnodeError::NoNode;
+    any = any || read.error != ZnodeError::Ok;
   }
   co_return any;
 }

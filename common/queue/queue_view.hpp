@@ -80,7 +80,7 @@ class QueueView {
   std::size_t allotted() const;
   bool knows_allotments() const { return !known_.empty(); }
   // Of the entries that the last refresh passed over, as others were allotted them a moment before
-  // it: up to 16 of each priority, evenly out of all.
+  // it: up to 16, those of the most urgent priority first, evenly out of all of it.
   const std::vector<EntryName>& passed_over() const { return passed_over_; }
 
   // This very one, whether it is known or not; false when it is ours to deal with already.

@@ -131,7 +131,7 @@ void QueueView::pass_over() {
 void QueueView::note_passed_over(Place first, Place last) {
   constexpr std::size_t most = 16;
   const auto all = static_cast<std::size_t>(last - first);
-  const std::size_t noted = std::min(all, most);
+  const std::size_t noted = std::min(all, most - passed_over_.size());
   for (std::size_t i = 0; i < noted; ++i) {
     passed_over_.push_back(first[static_cast<std::ptrdiff_t>(i * all / noted)]);
   }

@@ -97,6 +97,18 @@ TEST_CASE("view: a listing leaves us what was allotted to us, as far as it is th
           std::vector<EntryName>{{999, 2}, {999, 5}, {999, 6}, {999, 7}});
 }
 
+// Each is a question to ZooKeeper.
+TEST_CASE("view: of what was passed over 16 are noted, however many priorities there are",
+          "[queue]") {
+  auto entries = texts(0, 100, 998);
+  for (const auto& entry : texts(0, 100)) entries.push_back(entry);
+  auto view = view_of(entries);
+  view.were_allotted(998, 50, start);
+  view.were_allotted(999, 50, start);
+  REQUIRE(view.passed_over().size() == 16);
+  REQUIRE(view.passed_over().front().priority == 998);
+}
+
 TEST_CASE("view: what was allotted to somebody and not taken is anybody's in the end", "[queue]") {
   auto view = view_of(texts(0, 100));
   view.were_allotted(999, 50, start);
